@@ -1,0 +1,103 @@
+# One entry point for everything that is typed here. `make help` lists it.
+PYTHON    ?= python3
+INVENTORY ?= inventories/demo
+STATE      = $(INVENTORY)/.state
+DEV_CLOUD_STATE ?= /var/lib/coursevm/dev_cloud
+
+VENV     := .venv
+BIN      := $(VENV)/bin
+IN_PLACE := .ansible/collections/ansible_collections/ouseful/coursevm
+RUNTIME  := $(VENV)/.runtime $(IN_PLACE)
+TESTING  := $(VENV)/.testing $(IN_PLACE)
+PLAY      = $(BIN)/ansible-playbook
+
+# The demo's own cloud and vault password; a command line or an environment that names others wins.
+export OS_CLIENT_CONFIG_FILE       ?= $(DEV_CLOUD_STATE)/clouds.yaml
+export ANSIBLE_VAULT_PASSWORD_FILE ?= $(CURDIR)/$(STATE)/vault-password
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo dev-cloud dev-cloud-stop dev-cloud-destroy image site verify password ssh \
+        test lint sanity unit molecule integration clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+## --- using it ---
+
+setup: $(RUNTIME)  ## Install what the playbooks need into .venv
+
+demo: $(RUNTIME) $(STATE)/vault-password  ## A cloud on this machine and two students' VMs in it, verified
+	$(PLAY) -i localhost, ouseful.coursevm.dev_cloud
+	$(PLAY) -i $(INVENTORY) ouseful.coursevm.course_image
+	$(PLAY) -i $(INVENTORY) ouseful.coursevm.site
+
+dev-cloud: $(RUNTIME)  ## Start the OpenStack on this machine (built when there is none yet)
+	$(PLAY) -i localhost, ouseful.coursevm.dev_cloud
+
+dev-cloud-stop: $(RUNTIME)  ## Stop it; what is in it stays
+	$(PLAY) -i localhost, ouseful.coursevm.dev_cloud_stop
+
+dev-cloud-destroy: $(RUNTIME)  ## Remove it and everything in it (IMAGES=1: the cached images, too)
+	$(PLAY) -i localhost, ouseful.coursevm.dev_cloud_destroy -e dev_cloud_destroy_images=$(if $(IMAGES),true,false)
+
+image: $(RUNTIME)  ## Build the course image and upload it to the cohort's cloud
+	$(PLAY) -i $(INVENTORY) ouseful.coursevm.course_image
+
+site: $(RUNTIME) $(STATE)/vault-password  ## Preflight, provision, configure, verify and report a cohort (INVENTORY=…)
+	$(PLAY) -i $(INVENTORY) ouseful.coursevm.site
+
+verify: $(RUNTIME) $(STATE)/vault-password  ## Ask every student's VM, as a browser would, whether it works
+	$(PLAY) -i $(INVENTORY) ouseful.coursevm.verify
+
+password: $(RUNTIME)  ## Show a student's credentials (STUDENT=ada)
+	@test -n "$(STUDENT)" || { echo "Which student? For example: make password STUDENT=ada" >&2; exit 2; }
+	@$(BIN)/ansible-vault view $(STATE)/credentials/$(STUDENT).yml
+
+## --- working on it ---
+
+test: lint sanity unit molecule integration  ## Everything there is
+
+lint: $(TESTING)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/yamllint -s .
+	$(BIN)/ansible-lint
+
+# ansible-test wants a path that ends in ansible_collections/<namespace>/<name> and no links in it
+sanity: $(TESTING)
+	tests/sanity/run.sh
+
+unit: $(TESTING)
+	$(BIN)/pytest tests/unit
+
+molecule: $(TESTING)
+	cd molecule && ../$(BIN)/molecule test --all
+
+integration: $(TESTING)
+	$(BIN)/pytest tests/integration
+
+clean:  ## Remove what was installed and built here (not the cloud, not the credentials)
+	rm -rf $(VENV) .ansible .cache build .pytest_cache .hypothesis .ruff_cache
+
+## --- files ---
+
+$(VENV)/bin/pip:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements/runtime.txt | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet -r $<
+	@touch $@
+
+$(VENV)/.testing: requirements/test.txt $(VENV)/.runtime
+	$(BIN)/pip install --quiet -r $<
+	@touch $@
+
+$(IN_PLACE):
+	@mkdir -p $(dir $@)
+	@ln -sfn ../../../.. $@
+
+$(STATE)/vault-password:
+	@mkdir -p $(dir $@)
+	@umask 077 && $(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(32))' > $@
+	@echo "Made $@: the credentials of this cohort are encrypted with it. Keep it safe."
