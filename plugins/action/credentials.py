@@ -1,0 +1,82 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Makes what is missing of a cohort's passwords and keys; documented in the module of the same name."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible import constants as C
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.basic import missing_required_lib
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.ouseful.coursevm.plugins.module_utils import roster
+from ansible_collections.ouseful.coursevm.plugins.plugin_utils import credentials
+from ansible_collections.ouseful.coursevm.plugins.plugin_utils.credentials import Credentials, CredentialsError
+
+ARGUMENT_SPEC = {
+    "path": {"type": "path", "required": True},
+    "cohort": {"type": "str", "required": True},
+    "students": {"type": "list", "elements": "str", "required": True},
+}
+
+
+class ActionModule(ActionBase):
+    """Runs on the control machine, whatever host the task is for."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result = super().run(tmp, task_vars)
+        arguments = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)[1]
+        if credentials.IMPORT_ERROR:
+            library = {"passlib": "libpass"}.get(credentials.IMPORT_ERROR.name, "cryptography")
+            raise AnsibleActionFail(missing_required_lib(library, reason="to make passwords and keys"))
+        try:
+            result.update(self._ensure(**arguments))
+        except CredentialsError as error:
+            raise AnsibleActionFail(str(error)) from None
+        return result
+
+    def _ensure(self, path: str, cohort: str, students: list[str]) -> dict[str, t.Any]:
+        path = self._loader.path_dwim(path)
+        wrong = {student: problem for student in students if (problem := roster.id_problem(student))}
+        if wrong:
+            raise CredentialsError("students: " + "; ".join(f"{name!r} {what}; {mend}" for name, (what, mend) in wrong.items()))
+        # Ansible offers no public way to the vault secrets that it was given.
+        vault = credentials.Vault(self._loader._vault.secrets, C.config.get_config_value("DEFAULT_VAULT_ENCRYPT_IDENTITY"))
+        store = credentials.Store(path, check_mode=self._task.check_mode)
+        with store.opened():
+            vault.check([file for student in students if (file := store.path / f"{student}.yml").exists()])
+            store.ensure_own_mode()
+            operator = store.ensure(
+                "operator",
+                "operator",
+                make=lambda: Credentials.make(f"operator@{cohort}"),
+                encode=lambda made: f"{made.ssh_private_key}\n".encode(),
+                recover=lambda file: f"{Credentials.public_key(file)} operator@{cohort}",
+            )
+            public_keys = {
+                student: store.ensure(
+                    student,
+                    f"{student}.yml",
+                    make=lambda: Credentials.make(f"{student}@{cohort}"),
+                    encode=vault.encrypt,
+                    recover=vault.public_key,
+                )
+                for student in students
+            }
+        created = [os.path.splitext(name)[0] for name in store.written if not name.endswith(".pub")]
+        return {
+            "changed": bool(store.written or store.modes_set),
+            "created": created,
+            "public_keys": public_keys,
+            "operator_public_key": operator,
+            "operator_private_key_file": os.path.join(path, "operator"),
+            "diff": [
+                {"before_header": path, "after_header": path, "before": "", "after": "".join(f"{name}\n" for name in store.written)},
+                {"prepared": "".join(f"{name}: mode set to be closed to others\n" for name in store.modes_set)},
+            ],
+        }
