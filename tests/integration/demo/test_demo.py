@@ -1,0 +1,129 @@
+"""The demo as a newcomer runs it: `make demo`, `make demo` again, and then questions to what it left running.
+
+The first run is the proof in itself: its play `verify` logs in through the floating IP and has a kernel compute.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[3]
+INVENTORY = REPOSITORY / "inventories" / "demo"
+STATE = INVENTORY / ".state"
+DEV_CLOUD_CLOUDS = Path("/var/lib/coursevm/dev_cloud/clouds.yaml")
+ENVIRONMENT = {
+    "OS_CLIENT_CONFIG_FILE": str(DEV_CLOUD_CLOUDS),
+    "ANSIBLE_VAULT_PASSWORD_FILE": str(STATE / "vault-password"),
+    "ANSIBLE_NOCOLOR": "1",
+}
+RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
+REQUEST_BUDGET = 10
+
+
+def run(*command: str, check: bool = True) -> str:
+    """Run a command in the repository, showing its output as it comes.
+
+    Returns:
+        what it printed on standard output and standard error
+    """
+    process = subprocess.Popen(
+        command,
+        cwd=REPOSITORY,
+        env=os.environ | ENVIRONMENT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    lines = []
+    for line in process.stdout:
+        sys.stdout.write(line)
+        lines.append(line)
+    output = "".join(lines)
+    if process.wait() and check:
+        pytest.fail(f"{' '.join(command)} ended with {process.returncode}:\n{output[-6000:]}")
+    return output
+
+
+def ansible(tool: str, *arguments: str, check: bool = True) -> str:
+    return run(str(REPOSITORY / ".venv" / "bin" / tool), "-i", str(INVENTORY), *arguments, check=check)
+
+
+def on_vm(student: str, command: str) -> tuple[bool, str]:
+    """Run a shell command as the operator in a student's VM: whether it succeeded, and what it printed."""
+    output = ansible("ansible", student, "-m", "ansible.builtin.raw", "-a", command, check=False)
+    return "rc=0" in output.partition("\n")[0], output
+
+
+@pytest.fixture(scope="module")
+def first_run() -> str:
+    return run("make", "demo")
+
+
+@pytest.fixture(scope="module")
+def hosts(first_run) -> dict[str, dict]:
+    return json.loads(ansible("ansible-inventory", "--list"))["_meta"]["hostvars"]
+
+
+def test_every_student_can_log_in_and_compute(first_run):
+    recaps = {host: (int(unreachable), int(failed)) for host, _, _, unreachable, failed in RECAP.findall(first_run)}
+    assert recaps["ada"] == recaps["grace"] == (0, 0)
+    assert re.search(r"ada\s+http://\d+\.\d+\.\d+\.\d+/\s+ansible-vault view \S+ada.yml\s+ssh -i", first_run)
+
+
+def test_a_second_run_changes_nothing(first_run):
+    recap = RECAP.findall(run("make", "demo"))
+    assert {host for host, *_ in recap} >= {"localhost", "ada", "grace"}
+    assert [(host, changed, failed) for host, _, changed, _, failed in recap if (changed, failed) != ("0", "0")] == []
+
+
+def test_an_unchanged_cohort_costs_few_requests(first_run):
+    output = ansible("ansible-playbook", "ouseful.coursevm.provision", "-v")
+    requests = [int(count) for count in re.findall(r'"requests": (\d+)', output)]
+    assert len(requests) == 2, f"expected one count from network_stack and one from instances, got {requests}"
+    assert sum(requests) <= REQUEST_BUDGET
+
+
+def test_students_have_their_own_address_and_password(hosts):
+    addresses = {host: variables["ansible_host"] for host, variables in hosts.items()}
+    assert len(set(addresses.values())) == len(addresses) == 2
+    passwords = {student: run("make", "--silent", "password", f"STUDENT={student}") for student in hosts}
+    assert len(set(passwords.values())) == 2
+    for student, shown in passwords.items():
+        stored = (STATE / "credentials" / f"{student}.yml").read_text()
+        assert stored.startswith("$ANSIBLE_VAULT;")
+        assert re.search(r"password: \S{8,}", shown)
+
+
+def test_the_vm_has_no_route_to_the_outside(hosts):
+    """The machine itself reaches its name server; the VM must not."""
+    name_server = re.search(r"^nameserver\s+(\S+)", Path("/etc/resolv.conf").read_text(), re.MULTILINE)[1]
+    with socket.create_connection((name_server, 53), timeout=5):
+        pass
+    reached, output = on_vm("ada", f"timeout 5 bash -c '</dev/tcp/{name_server}/53'")
+    assert not reached, output
+
+
+def test_the_vm_listens_only_where_it_should(hosts):
+    """SSH and nginx for everyone, Jupyter on loopback, and nothing left of the tunnel."""
+    _, output = on_vm("ada", "sudo ss -Hltn | awk '{print $4}'")
+    listening = {line.strip() for line in output.splitlines()[1:] if ":" in line}
+    outside = {address.rpartition(":")[2] for address in listening if not address.startswith(("127.", "[::1]"))}
+    assert outside <= {"22", "80"}, listening
+    assert "127.0.0.1:8888" in listening
+    assert {address.rpartition(":")[2] for address in listening} <= {"22", "80", "8888", "53"}, listening
+
+
+def test_no_process_of_the_vm_shows_a_secret(hosts):
+    password = re.search(r"password: (\S+)", run("make", "--silent", "password", "STUDENT=ada"))[1]
+    _, output = on_vm("ada", "sudo sh -c 'ps -efww; cat /var/lib/cloud/instance/user-data.txt; journalctl -q -b'")
+    assert "jupyter" in output
+    assert password not in output
+    assert "argon2" not in output
