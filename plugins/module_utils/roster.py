@@ -10,9 +10,10 @@ from __future__ import annotations
 import codecs
 import csv
 import dataclasses
-import difflib
 import io
 import re
+
+from ansible_collections.ouseful.coursevm.plugins.module_utils.suggest import closest
 
 #: What may name a student: it becomes part of host names, server names, tags and file names.
 STUDENT_ID = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -163,7 +164,7 @@ def _delimiter(text: str) -> str:
 def _header_problems(header: list[str], line: int) -> list[Problem]:
     problems = []
     if "id" not in header:
-        close = [name for name in header if name.lower() == "id"] or difflib.get_close_matches("id", header, 1)
+        close = closest("id", filter(None, header), limit=1)
         mend = f"rename {close[0]!r} to 'id'" if close else "add a column 'id' with a short name for each student"
         columns = ", ".join(map(repr, filter(None, header)))
         problems.append(Problem(f"the header has no column 'id', only {columns}", mend, line))
