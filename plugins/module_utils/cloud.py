@@ -1,0 +1,350 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The way to the cloud: connection options, requests, retries, and one type of error.
+
+openstacksdk reads clouds.yaml and the environment, logs in and keeps the session. The requests themselves are made
+on that session, straight to the endpoints of the service catalogue: version discovery would double their number.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from ansible_collections.ouseful.coursevm.plugins.module_utils.suggest import unknown
+
+try:
+    import openstack.config
+    from keystoneauth1 import exceptions as ksa_exceptions
+    from openstack import exceptions as sdk_exceptions
+    from openstack.config.loader import OpenStackConfig
+
+    IMPORT_ERROR = None
+except ImportError:
+    IMPORT_ERROR = traceback.format_exc()
+
+CONNECTION_ARGUMENTS = {
+    "cloud": {"type": "str"},
+    "auth": {"type": "dict", "no_log": True},
+    "auth_type": {"type": "str"},
+    "region_name": {"type": "str"},
+    "interface": {"type": "str", "choices": ["public", "internal", "admin"], "aliases": ["endpoint_type"]},
+    "validate_certs": {"type": "bool", "aliases": ["verify"]},
+    "ca_cert": {"type": "str", "aliases": ["cacert"]},
+    "client_cert": {"type": "str", "aliases": ["cert"]},
+    "client_key": {"type": "str", "no_log": True, "aliases": ["key"]},
+    "api_timeout": {"type": "int", "default": 60},
+}
+
+# Path of the API version to use, where the catalogue's endpoint has none.
+API_PATHS = {"compute": "v2.1", "network": "v2.0", "image": "v2"}
+# Stein (2019): tags with the creation (2.52), flavor by name in a server's details (2.47).
+COMPUTE_MICROVERSION = "2.72"
+
+# What keystoneauth has to say is said in this module's errors; on stderr it would only spoil the module's answer.
+logging.getLogger("keystoneauth").addHandler(logging.NullHandler())
+
+ATTEMPTS = 5
+RETRIED = {429, 500, 502, 503, 504}
+# Seconds; a Retry-After beyond that is an error to report, not a reason to sit there.
+LONGEST_PAUSE = 120
+
+
+class CloudError(Exception):
+    """Anything that went wrong with the cloud, in words for the person who runs the playbook.
+
+    ``status`` is the HTTP status, None when there was no answer. ``lost`` tells that a creating request may have been
+    carried out although its answer was not received.
+    """
+
+    def __init__(self, message: str, status: int | None = None, lost: bool = False) -> None:
+        super().__init__(message)
+        self.status = status
+        self.lost = lost
+
+    @property
+    def is_quota(self) -> bool:
+        """Whether a quota is used up: trying again would not help."""
+        return self.status in (403, 409, 413) and "uota" in str(self)
+
+
+class Cloud:
+    """A project on a cloud, logged in. Counts every HTTP request it makes (``requests``)."""
+
+    def __init__(self, parameters: dict[str, Any]) -> None:
+        """Log in with the module parameters named in CONNECTION_ARGUMENTS.
+
+        Raises CloudError when the settings are wrong or incomplete, or the cloud can't be reached.
+        """
+        self.requests = 0
+        self._count_lock = threading.Lock()
+        region = _read_settings(parameters)
+        self.name = region.name if region.name != "defaults" else "given by auth"
+        self._region = region
+        self._auth_url = (region.config.get("auth") or {}).get("auth_url")
+        self._session = region.get_session()
+        self._session.session.hooks["response"].append(self._count)
+        try:
+            self._access = region.get_auth().get_access(self._session)
+        except Exception as error:
+            raise self._login_error(error) from error
+        self.project_id = self._access.project_id
+        self._endpoints = {}
+
+    def _count(self, response: Any, *args: Any, **kwargs: Any) -> None:
+        with self._count_lock:
+            self.requests += 1
+
+    def _login_error(self, error: Exception) -> CloudError:
+        where = f"the identity service of cloud '{self.name}' at {self._auth_url}"
+        if isinstance(error, ksa_exceptions.Unauthorized):
+            who = (self._region.config.get("auth") or {}).get("username") or "the given credential"
+            return CloudError(
+                f"{where[0].upper()}{where[1:]} refused {who}: wrong user name, password, domain or project. "
+                f"Check the entry '{self.name}' of clouds.yaml.",
+                status=401,
+            )
+        if isinstance(error, ksa_exceptions.SSLError):
+            return CloudError(
+                f"The certificate of {where} is not trusted: {_short(error)}. "
+                "Give the CA's file in ca_cert (or cacert in clouds.yaml)."
+            )
+        if isinstance(error, ksa_exceptions.ConnectionError | ksa_exceptions.DiscoveryFailure):
+            return CloudError(
+                f"Cannot reach {where}: {_short(error)}. Check auth_url, and that this machine may connect to it."
+            )
+        return CloudError(f"Logging in at {where} failed: {_short(error)}", status=getattr(error, "http_status", None))
+
+    def endpoint(self, service: str) -> str:
+        """URL of a service ('compute', 'network', 'image') with its API version, without a slash at the end."""
+        if service not in self._endpoints:
+            url = self._region.get_endpoint(service) or self._access.service_catalog.url_for(
+                service_type=service,
+                interface=self._region.get_interface(service),
+                region_name=self._region.get_region_name(service) or None,
+                service_name=self._region.get_service_name(service),
+            )
+            url = url.rstrip("/")
+            if not re.search(r"/v\d", url.partition("://")[2]):
+                url = f"{url}/{API_PATHS[service]}"
+            self._endpoints[service] = url
+        return self._endpoints[service]
+
+    def request(
+        self, service: str, method: str, path: str, *, body: Any = None, query: Any = None, missing_ok: bool = False
+    ) -> dict[str, Any]:
+        """Make one request and return the JSON answer ({} when it is empty).
+
+        What can be repeated safely is repeated with growing pauses on connection errors, 429 and 5xx, as long as
+        Retry-After asks. A POST is repeated only on 429; otherwise its error says that it may have been carried out
+        (``lost``). With ``missing_ok`` a 404 is no error.
+        """
+        pause = 1.0
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                response = self._send(service, method, path, body, query)
+            except ksa_exceptions.ConnectionError as error:
+                failure = CloudError(
+                    f"No answer from {self._where(service, method, path)}: {_short(error)}", lost=method == "POST"
+                )
+                wanted_pause = None
+            else:
+                if response.status_code < 400 or (missing_ok and response.status_code == 404):
+                    return response.json() if response.content and response.status_code < 400 else {}
+                failure = self._refusal(service, method, path, response)
+                wanted_pause = _retry_after(response)
+                if response.status_code not in RETRIED:
+                    raise failure
+            if attempt == ATTEMPTS or failure.lost:
+                raise failure
+            pause = wanted_pause if wanted_pause is not None else pause
+            if pause > LONGEST_PAUSE:
+                raise failure
+            time.sleep(pause)
+            pause *= 2
+        raise AssertionError("unreachable")
+
+    def _send(self, service: str, method: str, path: str, body: Any, query: Any) -> Any:
+        try:
+            url = path if "://" in path else self.endpoint(service) + path
+            return self._session.request(
+                url,
+                method,
+                json=body,
+                params=query,
+                raise_exc=False,
+                authenticated=True,
+                connect_retries=0,
+                headers={"Accept": "application/json"},
+                microversion=COMPUTE_MICROVERSION if service == "compute" else None,
+                endpoint_filter={"service_type": service},
+            )
+        except ksa_exceptions.EndpointNotFound as error:
+            endpoints = self._access.service_catalog.get_endpoints().values()
+            regions = sorted({endpoint["region_id"] for group in endpoints for endpoint in group})
+            raise CloudError(
+                f"Cloud '{self.name}' has no {service} service in region "
+                f"'{self._region.get_region_name(service)}'. Its regions: {', '.join(regions) or 'none'}."
+            ) from error
+        except ksa_exceptions.Unauthorized as error:
+            raise CloudError(f"Cloud '{self.name}' refused the login: {_short(error)}", status=401) from error
+        except ksa_exceptions.SSLError as error:
+            raise CloudError(
+                f"The certificate of {self.endpoint(service)} is not trusted: {_short(error)}. "
+                "Give the CA's file in ca_cert (or cacert in clouds.yaml)."
+            ) from error
+
+    def _where(self, service: str, method: str, path: str) -> str:
+        return f"the {service} service of cloud '{self.name}' ({method} {self.endpoint(service)}{path})"
+
+    def _refusal(self, service: str, method: str, path: str, response: Any) -> CloudError:
+        status = response.status_code
+        text = _message_of(response)
+        lost = method == "POST" and status in RETRIED - {429}
+        if status == 406 and service == "compute":
+            text = f"compute API {COMPUTE_MICROVERSION} is needed (OpenStack Stein or newer): {text}"
+        if status in (403, 413, 409) and "uota" in text:
+            return CloudError(f"A quota of the project is used up: {text}", status)
+        if status == 403:
+            text = f"the project's user may not do this: {text}"
+        return CloudError(f"HTTP {status} from {self._where(service, method, path)}: {text}", status, lost)
+
+    def get(self, service: str, path: str, query: Any = None, missing_ok: bool = False) -> dict[str, Any]:
+        """One GET request."""
+        return self.request(service, "GET", path, query=query, missing_ok=missing_ok)
+
+    def list(self, service: str, path: str, key: str, query: Any = None) -> list[dict[str, Any]]:
+        """All entries of a collection: one request, and one more for each further page where the cloud pages."""
+        found = []
+        while path:
+            answer = self.get(service, path, query)
+            found += answer[key]
+            path, query = self._next_page(service, answer, key), None
+        return found
+
+    def _next_page(self, service: str, answer: dict[str, Any], key: str) -> str | None:
+        if answer.get("next"):  # Glance: a path from the root of the server
+            return self.endpoint(service) + re.sub(r"^/v\d+", "", answer["next"])
+        return next((link["href"] for link in answer.get(f"{key}_links", []) if link["rel"] == "next"), None)
+
+    def post(self, service: str, path: str, body: Any) -> dict[str, Any]:
+        """One POST request; see ``request`` for what happens when its answer is lost."""
+        return self.request(service, "POST", path, body=body)
+
+    def put(self, service: str, path: str, body: Any) -> dict[str, Any]:
+        """One PUT request."""
+        return self.request(service, "PUT", path, body=body)
+
+    def delete(self, service: str, path: str) -> None:
+        """One DELETE request; what is gone already is no error."""
+        self.request(service, "DELETE", path, missing_ok=True)
+
+
+def concurrently(function: Callable[[Any], Any], items: Iterable[Any], workers: int) -> list[Any]:
+    """Results of ``function`` for each item, in order, with at most ``workers`` at a time."""
+    items = list(items)
+    if not items:
+        return []
+    with ThreadPoolExecutor(max_workers=max(1, min(workers, len(items)))) as pool:
+        return list(pool.map(function, items))
+
+
+def _read_settings(parameters: dict[str, Any]) -> Any:
+    """Read clouds.yaml, the environment and the parameters into openstacksdk's CloudRegion."""
+    options = {
+        "auth": parameters.get("auth"),
+        "auth_type": parameters.get("auth_type"),
+        "region_name": parameters.get("region_name"),
+        "interface": parameters.get("interface"),
+        "verify": parameters.get("validate_certs"),
+        "cacert": parameters.get("ca_cert"),
+        "cert": parameters.get("client_cert"),
+        "key": parameters.get("client_key"),
+        "api_timeout": parameters.get("api_timeout") or CONNECTION_ARGUMENTS["api_timeout"]["default"],
+    }
+    options = {name: value for name, value in options.items() if value is not None}
+    cloud = parameters.get("cloud")
+    config = None
+    try:
+        # Credentials given to the module alone must not be mixed with those of whatever cloud is in clouds.yaml.
+        config = OpenStackConfig(load_yaml_config=bool(cloud or not options.get("auth")), app_name="ouseful.coursevm")
+        if cloud is None and not options.get("auth") and config.default_cloud in (None, "defaults"):
+            known = ", ".join(sorted(config.get_cloud_names())) or "none"
+            raise CloudError(f"No cloud is named: give the option cloud or set OS_CLOUD. {_looked(config, known)}")
+        region = config.get_one(cloud=cloud, **options)
+        return config.get_one(cloud=cloud, **_versioned_login(region, options))
+    except sdk_exceptions.ConfigException as error:
+        if config is None:
+            raise CloudError(f"The cloud settings are not usable: {_short(error)}") from error
+        wanted = cloud or config.default_cloud
+        names = [name for name in config.get_cloud_names() if name != "defaults"]
+        if wanted in names:
+            raise CloudError(f"The settings of cloud '{wanted}' are not usable: {_short(error)}") from error
+        known = unknown("cloud", wanted, names) if names else f"No cloud is called '{wanted}'."
+        raise CloudError(f"{known} {_looked(config, ', '.join(sorted(names)))}") from error
+    except (ksa_exceptions.ClientException, TypeError, ValueError) as error:
+        wanted = cloud or (config and config.default_cloud) or "given by auth"
+        raise CloudError(f"The settings of cloud '{wanted}' are incomplete or wrong: {_short(error)}") from error
+
+
+def _versioned_login(region: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Ask for Identity v3 by name, which is the only one left since 2018: saves the discovery request of each login."""
+    auth = region.config.get("auth") or {}
+    has_domain = any(auth.get(key) for key in ("user_domain_id", "user_domain_name", "user_id"))
+    url = (auth.get("auth_url") or "").rstrip("/")
+    if region.config.get("auth_type") != "password" or not has_domain or not url or re.search(r"/v2", url):
+        return options
+    url = url if url.endswith("/v3") else f"{url}/v3"
+    return {**options, "auth_type": "v3password", "auth": {**options.get("auth", {}), "auth_url": url}}
+
+
+def _looked(config: Any, known: str) -> str:
+    """Where the settings were looked for, and what is there."""
+    if config.config_filename:
+        return f"{config.config_filename} has: {known}."
+    override = os.environ.get("OS_CLIENT_CONFIG_FILE")
+    paths = [override] if override else []
+    paths += dict.fromkeys(path for path in openstack.config.loader.CONFIG_FILES if path.endswith(".yaml"))
+    described = [f"{path} (is there, but can't be read as YAML)" if os.path.exists(path) else path for path in paths]
+    return f"There is no clouds.yaml; looked for {', '.join(described)}."
+
+
+def _retry_after(response: Any) -> float | None:
+    """Seconds that the cloud asks to wait, from a number or a date."""
+    value = response.headers.get("Retry-After")
+    if value is None:
+        return None
+    if value.strip().isdigit():
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _message_of(response: Any) -> str:
+    """The sentence in an OpenStack error answer; each service wraps it in its own way."""
+    try:
+        answer = response.json()
+    except ValueError:
+        text = re.sub(r"<[^>]+>", " ", response.text)
+        return " ".join(text.split())[:300] or response.reason
+    while isinstance(answer, dict):
+        answer = answer.get("message") or answer.get("NeutronError") or next(iter(answer.values()), "")
+    return str(answer)
+
+
+def _short(error: Exception) -> str:
+    """What an exception says, without the nested Python objects that requests and urllib3 put into it."""
+    text = str(error)
+    reason = re.search(r"\[Errno -?\d+\] ([^')\"]+)|(Read timed out|timed out|certificate verify failed[^')]*)", text)
+    if reason:
+        return (reason.group(1) or reason.group(2)).strip()
+    return text.split(": HTTP", maxsplit=1)[0].strip().rstrip(".")
