@@ -1,0 +1,386 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Carries out the plan of a cohort: lists where the API takes them, the rest concurrently, one poll for all.
+
+What fails for one student is noted for that student and doesn't stop the others.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.ouseful.coursevm.plugins.module_utils import observed
+from ansible_collections.ouseful.coursevm.plugins.module_utils.apply import LOOK_AFTER, create_once
+from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError, concurrently
+from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import Cohort, Instance
+from ansible_collections.ouseful.coursevm.plugins.module_utils.faults import explain
+from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import CohortState, FloatingIP, Port, Server
+from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import marker, tags
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Action, Plan
+
+PORTS_A_REQUEST = 50
+# Neutron makes the floating IPs of a list one after the other, and takes all back when one fails.
+FLOATING_IPS_A_REQUEST = 20
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 10.0
+# A poll waits this part of the time that has passed already.
+PAUSE_SHARE = 0.2
+TELL_EVERY = 15
+
+
+@dataclass
+class Building:
+    """A server that is on its way up, or on its way down before the next try."""
+
+    server_id: str
+    started: float
+    retries: int
+    leaving: bool = False
+
+
+@dataclass
+class Outcome:
+    """What there is for one student when all is done."""
+
+    server: Server | None = None
+    port: Port | None = None
+    floating_ip: FloatingIP | None = None
+    seconds: float | None = None
+    error: str | None = None
+    done: list[str] = field(default_factory=list)
+
+
+def outcomes(state: CohortState, students: Iterable[str]) -> dict[str, Outcome]:
+    """What is there for each student before anything is done."""
+    made = {student: Outcome() for student in students}
+    for attribute, resources in (("port", state.ports), ("floating_ip", state.floating_ips), ("server", state.servers)):
+        for resource in resources:
+            student = resource.owner.student
+            if student in made:
+                setattr(made[student], attribute, resource)
+    return made
+
+
+class Apply:
+    """Carries out a plan.
+
+    ``outcomes`` is kept up with what is done. ``tell`` takes lines about the progress. ``timeout`` (seconds) is for the
+    whole cohort to come up, ``retries`` how often a server that comes up in ERROR is made again.
+    """
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        desired: Cohort,
+        state: CohortState,
+        outcomes: dict[str, Outcome],
+        *,
+        timeout: int,
+        concurrency: int,
+        retries: int,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.cloud = cloud
+        self.desired = desired
+        self.state = state
+        self.outcomes = outcomes
+        self.timeout = timeout
+        self.concurrency = concurrency
+        self.retries = retries
+        self.tell = tell
+        self.wanted = {instance.student: instance for instance in desired.instances}
+        self.building: dict[str, Building] = {}
+        self.used_up: dict[str, CloudError] = {}  # kinds of resource whose quota is used up
+
+    def run(self, plan: Plan) -> None:
+        """Do everything in the plan, then wait until no server is on its way any more."""
+        steps: dict[tuple[str, str], list[Action]] = {}
+        for action in plan.actions:
+            steps.setdefault((action.verb, action.kind), []).append(action)
+
+        def of(*pairs: tuple[str, str]) -> list[Action]:
+            return [action for pair in pairs for action in steps.get(pair, [])]
+
+        self._remove(of(("delete", "floating IP"), ("delete", "server")), of(("delete", "port")))
+        changes = of(("change", "server"), ("change", "metadata"), ("change", "port"))
+        self._each(changes, lambda action: getattr(self, f"_change_{action.kind}")(action))
+        self._create_ports(of(("create", "port")))
+        # Servers first: they need the longest.
+        self._each(of(("create", "server")), self._create_server)
+        self._each(of(("bind", "floating IP")), self._bind_floating_ip)
+        self._create_floating_ips(of(("create", "floating IP")))
+        self._wait_for_servers(set(plan.refused or {}))
+
+    # One student's step, failing for that student alone
+
+    def _each(self, actions: list[Action], function: Callable[[Action], Any]) -> None:
+        concurrently(lambda action: self._attempt(action, function), actions, self.concurrency)
+
+    def _attempt(self, action: Action, function: Callable[[Action], Any]) -> None:
+        outcome = self.outcomes[action.student]
+        if outcome.error:
+            return
+        try:
+            if action.kind in self.used_up and action.verb != "delete":
+                raise self.used_up[action.kind]
+            function(action)
+            outcome.done.append(str(action))
+        except CloudError as error:
+            if error.is_quota:
+                self.used_up[action.kind] = error
+            self._fail(action.student, f"{action.verb} {action.kind}: {error}")
+
+    def _fail(self, student: str, reason: str) -> None:
+        self.outcomes[student].error = reason
+        self.tell(f"{student}: {reason}")
+
+    # Removing
+
+    def _remove(self, actions: list[Action], ports: list[Action]) -> None:
+        self._each([action for action in actions if action.kind == "floating IP"], self._delete_floating_ip)
+        leaving = [action for action in actions if action.kind == "server"]
+        self._each(leaving, lambda action: self.cloud.delete("compute", f"/servers/{action.id}"))
+        self._wait_until_gone([action for action in leaving if not self.outcomes[action.student].error])
+        self._each(ports, self._delete_port)
+
+    def _delete_floating_ip(self, action: Action) -> None:
+        self.cloud.delete("network", f"/floatingips/{action.id}")
+        self.outcomes[action.student].floating_ip = None
+
+    def _delete_port(self, action: Action) -> None:
+        self.cloud.delete("network", f"/ports/{action.id}")
+        self.outcomes[action.student].port = None
+
+    def _wait_until_gone(self, actions: list[Action]) -> None:
+        waiting = {action.id: action.student for action in actions}
+        started = time.monotonic()
+        while waiting:
+            self._pause(started)
+            there = {server.id: server for server in observed.servers(self.cloud, self.desired.cohort)}
+            for server_id, student in list(waiting.items()):
+                server = there.get(server_id)
+                if server is None:
+                    del waiting[server_id]
+                    self.outcomes[student].server = None
+                    self.tell(f"{student}: server removed, {_since(started)}")
+                elif server.status == "ERROR" and server.task_state is None:
+                    del waiting[server_id]
+                    self._fail(student, f"delete server: {explain(server.fault)}")
+            if waiting and time.monotonic() - started > self.timeout:
+                for student in waiting.values():
+                    self._fail(student, f"delete server: not gone after {self.timeout} s; run again to go on")
+                return
+
+    # Changing in place
+
+    def _change_server(self, action: Action) -> None:
+        self.cloud.put("compute", f"/servers/{action.id}", {"server": dict(action.after)})
+
+    def _change_metadata(self, action: Action) -> None:
+        self.cloud.post("compute", f"/servers/{action.id}/metadata", {"metadata": dict(action.after)})
+
+    def _change_port(self, action: Action) -> None:
+        groups = list(self.state.names.security_group_ids)
+        self.cloud.put("network", f"/ports/{action.id}", {"port": {"security_groups": groups}})
+
+    # Ports and floating IPs, in lists
+
+    def _create_ports(self, actions: list[Action]) -> None:
+        names = self.state.names
+
+        def body(student: str) -> dict[str, Any]:
+            made = {
+                "network_id": names.network_id,
+                "name": self.wanted[student].name,
+                "description": marker(self.desired.cohort, student),
+            }
+            if names.security_group_ids is not None:
+                made["security_groups"] = list(names.security_group_ids)
+            return made
+
+        def keep(student: str, answer: dict[str, Any]) -> None:
+            self.outcomes[student].port = observed.port(answer)
+
+        self._create_many(actions, "port", PORTS_A_REQUEST, body, keep)
+
+    def _create_floating_ips(self, actions: list[Action]) -> None:
+        def body(student: str) -> dict[str, Any]:
+            return {
+                "floating_network_id": self.state.names.floating_network_id,
+                "port_id": self.outcomes[student].port.id,
+                "description": marker(self.desired.cohort, student, self.desired.floating_network),
+            }
+
+        def keep(student: str, answer: dict[str, Any]) -> None:
+            self.outcomes[student].floating_ip = observed.floating_ip(answer)
+
+        self._create_many(actions, "floatingip", FLOATING_IPS_A_REQUEST, body, keep)
+
+    def _create_many(
+        self,
+        actions: list[Action],
+        key: str,
+        at_once: int,
+        body: Callable[[str], dict[str, Any]],
+        keep: Callable[[str, dict[str, Any]], None],
+    ) -> None:
+        """Create Neutron resources in lists; a list that is refused is tried again one by one."""
+        path, plural = f"/{key}s", f"{key}s"
+        waiting = [action for action in actions if not self.outcomes[action.student].error]
+
+        def found(description: str) -> dict[str, Any] | None:
+            present = self.cloud.list("network", path, plural, {"description": description})
+            return {key: present[0]} if present else None
+
+        def create_one(action: Action) -> None:
+            wanted = body(action.student)
+            answer = create_once(self.cloud, "network", path, {key: wanted}, lambda: found(wanted["description"]))
+            keep(action.student, answer[key])
+
+        for start in range(0, len(waiting), at_once):
+            part = waiting[start : start + at_once]
+            try:
+                answer = self.cloud.post("network", path, {plural: [body(action.student) for action in part]})
+            except CloudError as error:
+                missing = part
+                if error.lost:
+                    time.sleep(LOOK_AFTER)
+                    missing = [action for action in part if not self._found_after_all(action, body, found, keep, key)]
+                # The first that meets a used up quota tells the others, see _attempt.
+                concurrently(lambda action: self._attempt(action, create_one), missing, 1)
+                continue
+            by_student = {(observed.owner_of_marker(made["description"])).student: made for made in answer[plural]}
+            for action in part:
+                keep(action.student, by_student[action.student])
+                self.outcomes[action.student].done.append(str(action))
+
+    def _found_after_all(self, action: Action, body: Callable, found: Callable, keep: Callable, key: str) -> bool:
+        answer = found(body(action.student)["description"])
+        if answer:
+            keep(action.student, answer[key])
+            self.outcomes[action.student].done.append(str(action))
+        return answer is not None
+
+    def _bind_floating_ip(self, action: Action) -> None:
+        port = self.outcomes[action.student].port
+        answer = self.cloud.put("network", f"/floatingips/{action.id}", {"floatingip": {"port_id": port.id}})
+        self.outcomes[action.student].floating_ip = observed.floating_ip(answer["floatingip"])
+
+    # Servers
+
+    def _create_server(self, action: Action) -> None:
+        self.building[action.student] = Building(
+            self._post_server(self.wanted[action.student]), time.monotonic(), self.retries
+        )
+
+    def _post_server(self, instance: Instance) -> str:
+        cohort = self.desired.cohort
+        body = {
+            "name": instance.name,
+            "imageRef": self.state.image_id,
+            "flavorRef": self.state.names.flavor_id,
+            "networks": [{"port": self.outcomes[instance.student].port.id}],
+            "metadata": instance.full_metadata,
+            "tags": list(tags(cohort, instance.student)),
+        }
+        if instance.user_data:
+            body["user_data"] = instance.encoded_user_data
+        if self.desired.availability_zone:
+            body["availability_zone"] = self.desired.availability_zone
+
+        def look() -> dict[str, Any] | None:
+            found = observed.servers(self.cloud, cohort)
+            own = next((server for server in found if server.owner.student == instance.student), None)
+            return {"server": {"id": own.id}} if own else None
+
+        return create_once(self.cloud, "compute", "/servers", {"server": body}, look)["server"]["id"]
+
+    def _wait_for_servers(self, refused: set[str]) -> None:
+        """Poll the cohort until each server is up, or has failed as often as allowed."""
+        started = time.monotonic()
+        for student in self.wanted:
+            server = self.outcomes[student].server
+            if server and server.status == "BUILD" and student not in self.building and student not in refused:
+                self.building[student] = Building(server.id, started, self.retries)
+        total = len(self.building)
+        up = told = 0
+        told_at = started
+        while self.building:
+            self._pause(started)
+            try:
+                there = {server.id: server for server in observed.servers(self.cloud, self.desired.cohort)}
+            except CloudError as error:
+                self.tell(f"the cloud doesn't answer just now: {error}")
+            else:
+                again = [student for student in list(self.building) if self._follow(student, there)]
+                concurrently(self._try_again, again, self.concurrency)
+            up = total - len(self.building)
+            if self.building and (up != told or time.monotonic() - told_at > TELL_EVERY):
+                self.tell(f"{up} of {total} settled, {_since(started)}")
+                told, told_at = up, time.monotonic()
+            if time.monotonic() - started > self.timeout:
+                for student in list(self.building):
+                    self._give_up(
+                        student, f"not up after {self.timeout} s ({self._state_of(student)}); run again to wait on"
+                    )
+
+    def _state_of(self, student: str) -> str:
+        server = self.outcomes[student].server
+        return f"{server.status}, {server.task_state}" if server else "not seen yet"
+
+    def _give_up(self, student: str, reason: str) -> None:
+        del self.building[student]
+        self._fail(student, reason)
+
+    def _follow(self, student: str, there: dict[str, Server]) -> bool:
+        """Take in what the poll says of one student's server; True when it has to be made again."""
+        building = self.building[student]
+        server = there.get(building.server_id)
+        if building.leaving:
+            if server is None:
+                self.outcomes[student].server = None
+            return server is None
+        if server is None:
+            self._give_up(student, "the server vanished while it was being built: somebody or the cloud removed it")
+            return False
+        outcome = self.outcomes[student]
+        outcome.server = server
+        if server.status == "ERROR":
+            self._handle_fault(student, building, explain(server.fault))
+        elif server.status != "BUILD":
+            outcome.seconds = round(time.monotonic() - building.started, 1)
+            del self.building[student]
+            address = f" ({outcome.floating_ip.name})" if outcome.floating_ip else ""
+            self.tell(f"{student}: {server.status} after {outcome.seconds:.0f} s{address}")
+        return False
+
+    def _handle_fault(self, student: str, building: Building, reason: str) -> None:
+        if building.retries <= 0:
+            self._give_up(student, f"the server came up in ERROR: {reason}")
+            return
+        self.tell(f"{student}: ERROR ({reason}); removing it and trying again")
+        try:
+            self.cloud.delete("compute", f"/servers/{building.server_id}")
+        except CloudError as error:
+            self._give_up(student, f"remove server in ERROR: {error}")
+        else:
+            building.retries -= 1
+            building.leaving = True
+
+    def _try_again(self, student: str) -> None:
+        building = self.building[student]
+        try:
+            building.server_id = self._post_server(self.wanted[student])
+        except CloudError as error:
+            self._give_up(student, f"create server: {error}")
+        else:
+            building.started, building.leaving = time.monotonic(), False
+            self.outcomes[student].done.append(f"create server {self.wanted[student].name} again")
+
+    def _pause(self, started: float) -> None:
+        time.sleep(min(LONGEST_PAUSE, max(FIRST_PAUSE, PAUSE_SHARE * (time.monotonic() - started))))
+
+
+def _since(started: float) -> str:
+    return f"{time.monotonic() - started:.0f} s"

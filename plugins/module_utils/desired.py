@@ -1,0 +1,270 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is wanted, made from module parameters and checked. Touches nothing.
+
+Every problem is a DesiredError that names the option, its value and what to do.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import ipaddress
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import PREFIX
+
+NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,30}")
+# Nova's limit on the base64 text.
+USER_DATA_LENGTH = 65535
+USER_DATA_FACT = f"{PREFIX}:user_data_sha256"
+ANYWHERE = {"IPv4": "0.0.0.0/0", "IPv6": "::/0"}
+
+
+class DesiredError(Exception):
+    """A parameter that can't be carried out, in words."""
+
+
+@dataclass(frozen=True)
+class Subnet:
+    """A wanted subnet; None stands for what isn't declared and so isn't compared."""
+
+    name: str
+    cidr: str
+    ip_version: int
+    gateway_ip: str | None = None
+    dns_nameservers: tuple[str, ...] | None = None
+    allocation_pools: tuple[tuple[str, str], ...] | None = None
+    enable_dhcp: bool | None = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a security group rule allows; None means any. Both ends compare these."""
+
+    direction: str
+    ethertype: str
+    protocol: str | None
+    port_range_min: int | None
+    port_range_max: int | None
+    remote_ip_prefix: str | None
+
+    def __str__(self) -> str:
+        """Say it as a person would: 'ingress tcp 22 from anywhere (IPv4)'."""
+        ports = ""
+        if self.port_range_min is not None:
+            ports = f" {self.port_range_min}"
+            if self.port_range_max not in (None, self.port_range_min):
+                ports += f"-{self.port_range_max}"
+        way = "from" if self.direction == "ingress" else "to"
+        remote = self.remote_ip_prefix or "anywhere"
+        return f"{self.direction} {self.protocol or 'any protocol'}{ports} {way} {remote} ({self.ethertype})"
+
+
+@dataclass(frozen=True)
+class NetworkStack:
+    """One cohort's network, subnets, router and security group."""
+
+    cohort: str
+    name: str
+    external_network: str | None = None
+    subnets: tuple[Subnet, ...] = ()
+    rules: tuple[tuple[Rule, str], ...] = ()  # each with its description
+    present: bool = True
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One student's wanted server."""
+
+    student: str
+    name: str
+    user_data: str = ""
+    metadata: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def encoded_user_data(self) -> str:
+        """The user data as Nova takes it."""
+        return base64.b64encode(self.user_data.encode()).decode()
+
+    @property
+    def full_metadata(self) -> dict[str, str]:
+        """The metadata, with what else has to be compared but can't be read back: the hash of the user data."""
+        return {**dict(self.metadata), USER_DATA_FACT: hashlib.sha256(self.user_data.encode()).hexdigest()}
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The wanted instances of a cohort and what they have in common."""
+
+    cohort: str
+    instances: tuple[Instance, ...]
+    image: str | None = None
+    flavor: str | None = None
+    network: str | None = None
+    security_groups: tuple[str, ...] | None = None
+    floating_network: str | None = None
+    availability_zone: str | None = None
+    present: bool = True
+    prune: bool = False
+
+
+def network_stack(parameters: dict[str, Any]) -> NetworkStack:
+    """Make a NetworkStack from the parameters of the module network_stack."""
+    cohort = _checked_name("cohort", parameters["cohort"])
+    name = parameters["name"] or f"coursevm-{cohort}"
+    subnets = tuple(_subnet(index, name, given) for index, given in enumerate(parameters["subnets"] or []))
+    names = [subnet.name for subnet in subnets]
+    for subnet in subnets:
+        if names.count(subnet.name) > 1:
+            raise DesiredError(
+                f"subnets: {names.count(subnet.name)} are called '{subnet.name}'; give each its own name."
+            )
+    rules = tuple(_rule(index, given) for index, given in enumerate(parameters["security_group_rules"] or []))
+    seen = set()
+    for rule, _description in rules:
+        if rule in seen:
+            raise DesiredError(f"security_group_rules: '{rule}' is listed twice; keep one.")
+        seen.add(rule)
+    return NetworkStack(
+        cohort, name, parameters["external_network"], subnets, rules, present=parameters["state"] == "present"
+    )
+
+
+def cohort(parameters: dict[str, Any]) -> Cohort:
+    """Make a Cohort from the parameters of the module instances."""
+    name = _checked_name("cohort", parameters["cohort"])
+    instances = tuple(_instance(name, index, given) for index, given in enumerate(parameters["instances"]))
+    for field in ("student", "name"):
+        values = [getattr(instance, field) for instance in instances]
+        for value in values:
+            if values.count(value) > 1:
+                raise DesiredError(f"instances: {field} '{value}' is listed {values.count(value)} times; keep one.")
+    present = parameters["state"] == "present"
+    if parameters["prune"] and not present:
+        raise DesiredError("prune: goes with state present only; with state absent list the students to remove.")
+    groups = parameters["security_groups"]
+    return Cohort(
+        cohort=name,
+        instances=instances,
+        image=parameters["image"],
+        flavor=parameters["flavor"],
+        network=parameters["network"],
+        security_groups=None if groups is None else tuple(sorted(set(groups))),
+        floating_network=parameters["floating_network"],
+        availability_zone=parameters["availability_zone"],
+        present=present,
+        prune=parameters["prune"],
+    )
+
+
+def _checked_name(option: str, value: str) -> str:
+    if not NAME_PATTERN.fullmatch(value):
+        raise DesiredError(
+            f"{option}: '{value}' can't become part of a host name; "
+            "use 1 to 31 lower case letters, digits and hyphens, beginning with a letter."
+        )
+    return value
+
+
+def _instance(cohort_name: str, index: int, given: dict[str, Any]) -> Instance:
+    student = _checked_name(f"instances[{index}].student", given["student"])
+    where = f"instances[{index}] ({student})"
+    metadata = {}
+    for key, value in (given["metadata"] or {}).items():
+        if str(key).startswith(f"{PREFIX}:"):
+            raise DesiredError(
+                f"{where}: metadata key '{key}' is reserved; use one that doesn't begin with '{PREFIX}:'."
+            )
+        text = value if isinstance(value, str) else str(value)
+        if len(text) > 255 or not 0 < len(str(key)) <= 255:
+            raise DesiredError(f"{where}: metadata '{key}' is too long; Nova takes 255 characters for key and value.")
+        metadata[str(key)] = text
+    instance = Instance(
+        student=student,
+        name=given["name"] or f"{cohort_name}-{student}",
+        user_data=given["user_data"] or "",
+        metadata=tuple(sorted(metadata.items())),
+    )
+    length = len(instance.encoded_user_data)
+    if length > USER_DATA_LENGTH:
+        raise DesiredError(
+            f"{where}: user_data has {length} bytes in base64, Nova takes {USER_DATA_LENGTH}; "
+            "put large files into the image or let a role copy them."
+        )
+    return instance
+
+
+def _subnet(index: int, network: str, given: dict[str, Any]) -> Subnet:
+    where = f"subnets[{index}]"
+    try:
+        cidr = ipaddress.ip_network(given["cidr"])
+    except ValueError as error:
+        raise DesiredError(f"{where}.cidr: '{given['cidr']}': {error}; give a network such as 10.30.0.0/20.") from error
+
+    def inside(option: str, value: str) -> str:
+        try:
+            address = ipaddress.ip_address(value)
+        except ValueError as error:
+            raise DesiredError(f"{where}.{option}: '{value}' is no IP address.") from error
+        if address not in cidr:
+            raise DesiredError(f"{where}.{option}: {value} is not in {cidr}.")
+        return str(address)
+
+    pools = given["allocation_pools"]
+    gateway, servers = given["gateway_ip"], given["dns_nameservers"]
+    return Subnet(
+        name=given["name"] or f"{network}-{cidr.version}",
+        cidr=str(cidr),
+        ip_version=cidr.version,
+        gateway_ip=None if gateway is None else inside("gateway_ip", gateway),
+        dns_nameservers=None if servers is None else tuple(servers),
+        allocation_pools=None
+        if pools is None
+        else tuple(
+            sorted(
+                (inside("allocation_pools.start", p["start"]), inside("allocation_pools.end", p["end"])) for p in pools
+            )
+        ),
+        enable_dhcp=given["enable_dhcp"],
+    )
+
+
+def _rule(index: int, given: dict[str, Any]) -> tuple[Rule, str]:
+    where = f"security_group_rules[{index}]"
+    prefix = given["remote_ip_prefix"]
+    ethertype = given["ethertype"]
+    if prefix is not None:
+        try:
+            network = ipaddress.ip_network(prefix, strict=False)
+        except ValueError as error:
+            raise DesiredError(
+                f"{where}.remote_ip_prefix: '{prefix}' is no network; use one like 0.0.0.0/0."
+            ) from error
+        actual = f"IPv{network.version}"
+        if ethertype not in (None, actual):
+            raise DesiredError(f"{where}.remote_ip_prefix: '{prefix}' is {actual}, but ethertype is {ethertype}.")
+        prefix, ethertype = str(network), actual
+    low, high = given["port_range_min"], given["port_range_max"]
+    low, high = (high if low is None else low), (low if high is None else high)
+    protocol = normal_protocol(given["protocol"])
+    if low is not None and protocol is None:
+        raise DesiredError(f"{where}: ports {low}-{high} are given but no protocol; say tcp or udp.")
+    if low is not None and protocol in ("tcp", "udp") and not 1 <= low <= high <= 65535:
+        raise DesiredError(f"{where}: {low}-{high} is no range of ports; they go from 1 to 65535.")
+    rule = Rule(given["direction"], ethertype or "IPv4", protocol, low, high, prefix)
+    return normal_rule(rule), given["description"] or ""
+
+
+def normal_protocol(protocol: str | int | None) -> str | None:
+    """One spelling for each protocol that Neutron knows by several."""
+    text = str(protocol).lower() if protocol is not None else "any"
+    known = {"any": None, "0": None, "1": "icmp", "6": "tcp", "17": "udp", "58": "ipv6-icmp", "icmpv6": "ipv6-icmp"}
+    return known.get(text, text)
+
+
+def normal_rule(rule: Rule) -> Rule:
+    """The one form in which rules are compared: one spelling for a protocol, and for "from anywhere"."""
+    prefix = None if rule.remote_ip_prefix == ANYWHERE.get(rule.ethertype) else rule.remote_ip_prefix
+    return replace(rule, protocol=normal_protocol(rule.protocol), remote_ip_prefix=prefix)

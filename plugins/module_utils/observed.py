@@ -1,0 +1,391 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The present state of the cloud: one list request per kind of resource. Reads only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError, concurrently
+from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import Cohort, NetworkStack, Rule, normal_rule
+from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import (
+    Owner,
+    owner_of_marker,
+    owner_of_tags,
+    tags,
+)
+from ansible_collections.ouseful.coursevm.plugins.module_utils.suggest import unknown
+
+ROUTER_PORTS = (
+    "network:router_interface",
+    "network:router_interface_distributed",
+    "network:ha_router_replicated_interface",
+)
+UUID_PATTERN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+READERS = 4
+
+
+@dataclass(frozen=True)
+class Resource:
+    """What every resource has."""
+
+    id: str
+    name: str
+    owner: Owner | None
+
+
+@dataclass(frozen=True)
+class Network(Resource):
+    mtu: int | None = None
+    external: bool = False
+
+
+@dataclass(frozen=True)
+class Subnet(Resource):
+    cidr: str = ""
+    ip_version: int = 4
+    gateway_ip: str | None = None
+    dns_nameservers: tuple[str, ...] = ()
+    allocation_pools: tuple[tuple[str, str], ...] = ()
+    enable_dhcp: bool = True
+
+
+@dataclass(frozen=True)
+class Router(Resource):
+    external_network_id: str | None = None
+
+
+@dataclass(frozen=True)
+class SecurityGroup(Resource):
+    rules: tuple[tuple[str, Rule], ...] = ()  # (id, rule)
+
+
+@dataclass(frozen=True)
+class Port(Resource):
+    network_id: str = ""
+    device_id: str = ""
+    device_owner: str = ""
+    subnet_ids: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FloatingIP(Resource):
+    """``name`` is the address."""
+
+    network_id: str = ""
+    port_id: str | None = None
+    fixed_address: str | None = None
+
+
+@dataclass(frozen=True)
+class Server(Resource):
+    status: str = "ACTIVE"
+    task_state: str | None = None
+    image_id: str | None = None
+    flavor: str = ""
+    networks: tuple[str, ...] = ()  # names
+    addresses: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()  # names
+    metadata: tuple[tuple[str, str], ...] = ()
+    availability_zone: str | None = None
+    launched: bool = True  # whether it ever ran, so that there may be a student's work on it
+    fault: str | None = None
+
+
+@dataclass(frozen=True)
+class NetworkStackState:
+    """Resources with the names of a network stack, ours or not, and what belongs to the network that is ours."""
+
+    external_network_id: str | None = None
+    networks: tuple[Network, ...] = ()
+    subnets: tuple[Subnet, ...] = ()
+    routers: tuple[Router, ...] = ()
+    security_groups: tuple[SecurityGroup, ...] = ()
+    ports: tuple[Port, ...] = ()
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the names in a declaration stand for, looked up only when there is something to do."""
+
+    flavor_id: str
+    flavor: str
+    network_id: str
+    network: str
+    security_group_ids: tuple[str, ...] | None
+    security_groups: tuple[str, ...] | None
+    floating_network_id: str | None
+
+
+@dataclass(frozen=True)
+class CohortState:
+    """A cohort's resources.
+
+    ``names``, ``ports`` and ``strangers`` are filled by the second look only, see ``rest_of_cohort``.
+    """
+
+    image_id: str | None = None
+    servers: tuple[Server, ...] = ()
+    floating_ips: tuple[FloatingIP, ...] = ()
+    ports: tuple[Port, ...] = ()
+    names: Names | None = None
+    strangers: tuple[tuple[str, str, str], ...] = ()  # (kind, name, id) of others' servers and ports
+
+
+def ours(resources: Iterable[Any], cohort: str) -> list[Any]:
+    """Those which this cohort owns."""
+    return [resource for resource in resources if resource.owner and resource.owner.cohort == cohort]
+
+
+def network_stack(cloud: Cloud, desired: NetworkStack) -> NetworkStackState:
+    """Look at everything called as the declaration says, and at the subnets and ports of the cohort's own network."""
+    network_names = {"name": [name for name in (desired.name, desired.external_network) if name]}
+    found_networks, routers, groups = concurrently(
+        lambda look: cloud.list("network", *look),
+        [
+            ("/networks", "networks", network_names),
+            ("/routers", "routers", {"name": desired.name}),
+            ("/security-groups", "security_groups", {"name": desired.name}),
+        ],
+        READERS,
+    )
+    networks = [network(body) for body in found_networks]
+    external_id = None
+    if desired.present and desired.external_network:
+        external_id = _external_network(cloud, desired.external_network, networks).id
+    own = ours((network for network in networks if network.name == desired.name), desired.cohort)
+    subnets, ports = [], []
+    if own:
+        query = {"network_id": [network.id for network in own]}
+        subnets, ports = concurrently(
+            lambda look: cloud.list("network", *look),
+            [("/subnets", "subnets", query), ("/ports", "ports", query)],
+            READERS,
+        )
+    return NetworkStackState(
+        external_network_id=external_id,
+        networks=tuple(network for network in networks if network.name == desired.name),
+        subnets=tuple(subnet(body) for body in subnets),
+        routers=tuple(router(body) for body in routers),
+        security_groups=tuple(security_group(body) for body in groups),
+        ports=tuple(port(body) for body in ports),
+    )
+
+
+def cohort(cloud: Cloud, desired: Cohort) -> CohortState:
+    """The first look, enough to see that nothing is to be done: servers, floating IPs and the image's id."""
+    looks = [
+        lambda: servers(cloud, desired.cohort),
+        lambda: floating_ips(cloud, desired.cohort),
+        lambda: image_id(cloud, desired.image) if desired.present else None,
+    ]
+    found_servers, found_addresses, found_image = concurrently(lambda look: look(), looks, READERS)
+    return CohortState(image_id=found_image, servers=found_servers, floating_ips=found_addresses)
+
+
+def rest_of_cohort(cloud: Cloud, desired: Cohort, state: CohortState) -> CohortState:
+    """The second look: ports, what the declared names stand for, and who else uses our names."""
+    looks = [
+        lambda: all_ports(cloud),
+        lambda: _names(cloud, desired) if desired.present else None,
+        lambda: cloud.list("compute", "/servers", "servers") if desired.present else [],
+    ]
+    found_ports, names, all_servers = concurrently(lambda look: look(), looks, READERS)
+    own_ids = {server.id for server in state.servers}
+    strangers = [("server", body["name"], body["id"]) for body in all_servers if body["id"] not in own_ids]
+    strangers += [("port", found.name, found.id) for found in found_ports if not found.owner and found.name]
+    return replace(state, ports=tuple(ours(found_ports, desired.cohort)), names=names, strangers=tuple(strangers))
+
+
+def servers(cloud: Cloud, cohort_name: str) -> tuple[Server, ...]:
+    """The cohort's servers, in one request."""
+    query = {"tags": ",".join(tags(cohort_name))}
+    return tuple(server(body) for body in cloud.list("compute", "/servers/detail", "servers", query))
+
+
+def floating_ips(cloud: Cloud, cohort_name: str) -> tuple[FloatingIP, ...]:
+    """The cohort's floating IPs, in one request."""
+    found = cloud.list("network", "/floatingips", "floatingips", {"project_id": cloud.project_id})
+    return tuple(ours((floating_ip(body) for body in found), cohort_name))
+
+
+def all_ports(cloud: Cloud) -> tuple[Port, ...]:
+    """The project's ports, in one request."""
+    return tuple(port(body) for body in cloud.list("network", "/ports", "ports", {"project_id": cloud.project_id}))
+
+
+def image_id(cloud: Cloud, wanted: str) -> str:
+    """Id of the one usable image with that id or name."""
+    found = []
+    if UUID_PATTERN.fullmatch(wanted):
+        found = [body] if (body := cloud.get("image", f"/images/{wanted}", missing_ok=True)) else []
+    found = found or cloud.list("image", "/images", "images", {"name": wanted})
+    active = [body for body in found if body["status"] == "active"]
+    if found and not active:
+        raise CloudError(
+            f"Image '{wanted}' ({found[0]['id']}) is {found[0]['status']}, not active: wait or upload it again."
+        )
+    if not active:
+        raise CloudError(unknown("image", wanted, [body["name"] for body in cloud.list("image", "/images", "images")]))
+    if len(active) > 1:
+        listed = ", ".join(f"{body['id']} of {body['created_at']}" for body in active)
+        raise CloudError(f"{len(active)} images are called '{wanted}': {listed}. Give an id, or hide the old one.")
+    return active[0]["id"]
+
+
+def pick(kind: str, wanted: str, found: list[dict[str, Any]], cohort_name: str | None = None) -> dict[str, Any]:
+    """The one entry with that id or name, the cohort's own first; CloudError with close names otherwise."""
+    named = [body for body in found if body["id"] == wanted] or [body for body in found if body["name"] == wanted]
+    if len(named) > 1 and cohort_name:
+        own = [
+            body
+            for body in named
+            if (owner := owner_of_marker(body.get("description"))) and owner.cohort == cohort_name
+        ]
+        named = own or named
+    if not named:
+        raise CloudError(unknown(kind, wanted, [body["name"] for body in found]))
+    if len(named) > 1:
+        raise CloudError(
+            f"{len(named)} {kind}s are called '{wanted}': {', '.join(b['id'] for b in named)}. Give an id."
+        )
+    return named[0]
+
+
+def _names(cloud: Cloud, desired: Cohort) -> Names:
+    flavors, networks, groups = concurrently(
+        lambda look: cloud.list(*look),
+        [
+            ("compute", "/flavors", "flavors"),
+            ("network", "/networks", "networks"),
+            ("network", "/security-groups", "security_groups", {"fields": ["id", "name", "description"]}),
+        ],
+        READERS,
+    )
+    flavor = pick("flavor", desired.flavor, flavors)
+    network = pick("network", desired.network, networks, desired.cohort)
+    wanted_groups = None
+    if desired.security_groups is not None:
+        wanted_groups = [pick("security group", name, groups, desired.cohort) for name in desired.security_groups]
+    external = [body for body in networks if body.get("router:external")]
+    return Names(
+        flavor_id=flavor["id"],
+        flavor=flavor["name"],
+        network_id=network["id"],
+        network=network["name"],
+        security_group_ids=None if wanted_groups is None else tuple(sorted(body["id"] for body in wanted_groups)),
+        security_groups=None if wanted_groups is None else tuple(sorted(body["name"] for body in wanted_groups)),
+        floating_network_id=pick("external network", desired.floating_network, external)["id"]
+        if desired.floating_network
+        else None,
+    )
+
+
+def _external_network(cloud: Cloud, wanted: str, found: list[Network]) -> Network:
+    named = [network for network in found if network.name == wanted]
+    if not named:  # perhaps it is an id; if it isn't, the error lists what there is
+        everything = cloud.list("network", "/networks", "networks", {"router:external": True})
+        return network(pick("external network", wanted, everything))
+    external = [network for network in named if network.external]
+    if not external:
+        raise CloudError(f"external_network: network '{wanted}' ({named[0].id}) is not an external one.")
+    if len(external) > 1:
+        ids = ", ".join(network.id for network in external)
+        raise CloudError(f"external_network: {len(external)} are called '{wanted}': {ids}. Give an id.")
+    return external[0]
+
+
+def network(body: dict[str, Any]) -> Network:
+    owner = owner_of_marker(body.get("description"))
+    return Network(body["id"], body["name"], owner, body.get("mtu"), bool(body.get("router:external")))
+
+
+def subnet(body: dict[str, Any]) -> Subnet:
+    return Subnet(
+        body["id"],
+        body["name"],
+        owner_of_marker(body.get("description")),
+        cidr=body["cidr"],
+        ip_version=body["ip_version"],
+        gateway_ip=body["gateway_ip"],
+        dns_nameservers=tuple(body["dns_nameservers"]),
+        allocation_pools=tuple(sorted((pool["start"], pool["end"]) for pool in body["allocation_pools"])),
+        enable_dhcp=body["enable_dhcp"],
+    )
+
+
+def router(body: dict[str, Any]) -> Router:
+    gateway = body.get("external_gateway_info") or {}
+    return Router(body["id"], body["name"], owner_of_marker(body.get("description")), gateway.get("network_id"))
+
+
+def security_group(body: dict[str, Any]) -> SecurityGroup:
+    """Make a SecurityGroup from Neutron's answer."""
+    rules = tuple((rule["id"], _rule(rule)) for rule in body["security_group_rules"])
+    return SecurityGroup(body["id"], body["name"], owner_of_marker(body.get("description")), rules)
+
+
+def _rule(body: dict[str, Any]) -> Rule:
+    group = body.get("remote_group_id") or body.get("remote_address_group_id")
+    return normal_rule(
+        Rule(
+            body["direction"],
+            body["ethertype"],
+            body["protocol"],
+            body["port_range_min"],
+            body["port_range_max"],
+            f"group {group}" if group else body["remote_ip_prefix"],
+        )
+    )
+
+
+def port(body: dict[str, Any]) -> Port:
+    """Make a Port from Neutron's answer."""
+    return Port(
+        body["id"],
+        body["name"],
+        owner_of_marker(body.get("description")),
+        network_id=body["network_id"],
+        device_id=body["device_id"],
+        device_owner=body["device_owner"],
+        subnet_ids=tuple(address["subnet_id"] for address in body["fixed_ips"]),
+        addresses=tuple(address["ip_address"] for address in body["fixed_ips"]),
+    )
+
+
+def floating_ip(body: dict[str, Any]) -> FloatingIP:
+    """Make a FloatingIP from Neutron's answer."""
+    return FloatingIP(
+        body["id"],
+        body["floating_ip_address"],
+        owner_of_marker(body.get("description")),
+        network_id=body["floating_network_id"],
+        port_id=body["port_id"],
+        fixed_address=body["fixed_ip_address"],
+    )
+
+
+def server(body: dict[str, Any]) -> Server:
+    """Make a Server from Nova's answer; of a cell that is down there is little in it."""
+    interfaces = body.get("addresses") or {}
+    fixed = [a["addr"] for group in interfaces.values() for a in group if a.get("OS-EXT-IPS:type") != "floating"]
+    fault = body.get("fault") or {}
+    return Server(
+        body["id"],
+        body.get("name", body["id"]),
+        owner_of_tags(body.get("tags") or ()),
+        status=body.get("status", "UNKNOWN"),
+        task_state=body.get("OS-EXT-STS:task_state"),
+        image_id=(body.get("image") or {}).get("id"),
+        flavor=(body.get("flavor") or {}).get("original_name", ""),
+        networks=tuple(sorted(interfaces)),
+        addresses=tuple(fixed),
+        security_groups=tuple(sorted({group["name"] for group in body.get("security_groups") or ()})),
+        metadata=tuple(sorted((body.get("metadata") or {}).items())),
+        availability_zone=body.get("OS-EXT-AZ:availability_zone"),
+        launched=bool(body.get("OS-SRV-USG:launched_at")),
+        fault=fault.get("message"),
+    )

@@ -1,0 +1,234 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From a wanted and an observed cohort to the steps in between. Pure: no I/O.
+
+A plan made after the first look at the cloud is good only if it is settled, see observed.py: otherwise take the second
+look and plan again.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.ouseful.coursevm.plugins.module_utils import desired as want
+from ansible_collections.ouseful.coursevm.plugins.module_utils import observed as seen
+from ansible_collections.ouseful.coursevm.plugins.module_utils.faults import explain
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Action, Drift, Plan, clash
+
+ANEW = "it takes effect when the instance is made anew: remove it by name (state: absent) and run again"
+
+
+def plan(desired: want.Cohort, state: seen.CohortState) -> Plan:
+    """Plan a cohort; what can't be done for one student is refused for that student alone."""
+    actions: list[Action] = []
+    drift: list[Drift] = []
+    refused: dict[str, str] = {}
+    listed = [instance.student for instance in desired.instances]
+    if not desired.present:
+        _remove(listed, state, actions)
+        return Plan(tuple(actions))
+    if desired.prune:
+        _remove(undeclared_students(desired, state), state, actions)
+    for instance in desired.instances:
+        own = _Student(desired, state, instance)
+        reason = own.refusal()
+        if reason:
+            refused[instance.student] = reason
+        else:
+            actions += own.actions()
+            drift += own.drift()
+    return Plan(tuple(actions), tuple(drift), refused)
+
+
+def undeclared_students(desired: want.Cohort, state: seen.CohortState) -> list[str]:
+    """Students of the cohort who have something on the cloud and are not in the declaration."""
+    listed = {instance.student for instance in desired.instances}
+    resources = (*state.servers, *state.ports, *state.floating_ips)
+    return sorted({r.owner.student for r in resources if r.owner and r.owner.student} - listed)
+
+
+def _of(student: str, resources: tuple) -> list:
+    return [resource for resource in resources if resource.owner and resource.owner.student == student]
+
+
+def _remove(students: list[str], state: seen.CohortState, actions: list[Action]) -> None:
+    kinds = (("floating IP", state.floating_ips), ("server", state.servers), ("port", state.ports))
+    for kind, resources in kinds:
+        for student in students:
+            actions += [Action("delete", kind, found.name, student, found.id) for found in _of(student, resources)]
+
+
+class _Student:
+    """The planning for one student: what is wanted beside what is there."""
+
+    def __init__(self, desired: want.Cohort, state: seen.CohortState, instance: want.Instance) -> None:
+        self.desired = desired
+        self.state = state
+        self.wanted = instance
+        self.servers = _of(instance.student, state.servers)
+        self.server = self.servers[0] if self.servers else None
+        self.ports = _of(instance.student, state.ports)
+        self.addresses = _of(instance.student, state.floating_ips)
+
+    def _action(self, verb: str, kind: str, name: str, **facts) -> Action:
+        return Action(verb, kind, name, self.wanted.student, **facts)
+
+    def _differs(self, field: str, observed: object, wanted: object, mend: str = ANEW) -> Drift:
+        return Drift(f"server {self.wanted.name}", field, observed, wanted, mend, self.wanted.student)
+
+    # What stops everything for this student
+
+    def refusal(self) -> str | None:
+        """Why nothing can be done for this student; None when something can."""
+        for kind, found in (("server", self.servers), ("port", self.ports)):
+            if len(found) > 1:
+                ids = ", ".join(resource.id for resource in found)
+                return f"there are {len(found)} {kind}s tagged as this student's: {ids}; remove all but one"
+        if self.server is None or not self.ports:
+            for kind, name, resource_id in self.state.strangers:
+                missing = (kind == "server" and self.server is None) or (kind == "port" and not self.ports)
+                if missing and name == self.wanted.name:
+                    return clash(kind, name, resource_id)
+        if self.server and self.server.status == "ERROR" and self.server.launched and not self._is_going():
+            return (
+                f"server {self.server.name} ran before and is in ERROR now: {explain(self.server.fault)}. "
+                "It may hold the student's work, so it is left as it is"
+            )
+        return None
+
+    def _is_going(self) -> bool:
+        return bool(self.server and self.server.task_state == "deleting")
+
+    def _is_stillborn(self) -> bool:
+        return bool(self.server and self.server.status == "ERROR" and not self.server.launched)
+
+    # What is to be done
+
+    def actions(self) -> list[Action]:
+        """The steps for this student."""
+        steps = []
+        if self._makes_server():
+            if self.server:
+                note = "is being deleted" if self._is_going() else f"never came up: {explain(self.server.fault)}"
+                steps.append(self._action("delete", "server", self.server.name, id=self.server.id, note=note))
+            steps += self._port_steps()
+            steps.append(self._action("create", "server", self.wanted.name))
+        else:
+            steps += self._changes_in_place()
+        if self.desired.floating_network and not self._has_foreign_port():
+            steps += self._floating_ip_steps()
+        return steps
+
+    def _has_foreign_port(self) -> bool:
+        """Whether the server hangs on a port that isn't ours; known after the second look."""
+        return bool(self.state.names) and not self._makes_server() and not self.ports
+
+    def _makes_server(self) -> bool:
+        return self.server is None or self._is_going() or self._is_stillborn()
+
+    def _port_steps(self) -> list[Action]:
+        steps = []
+        names = self.state.names
+        if self.ports and names and self.ports[0].network_id != names.network_id:
+            port = self.ports[0]
+            steps.append(self._action("delete", "port", port.name, id=port.id, note="it is on another network"))
+        if steps or not self.ports:
+            steps.append(self._action("create", "port", self.wanted.name))
+        return steps
+
+    def _changes_in_place(self) -> list[Action]:
+        steps = []
+        if self.server.name != self.wanted.name:
+            facts = {"before": {"name": self.server.name}, "after": {"name": self.wanted.name}}
+            steps.append(self._action("change", "server", self.server.name, id=self.server.id, **facts))
+        present = dict(self.server.metadata)
+        changed = {key: value for key, value in self.wanted.metadata if present.get(key) != value}
+        if changed:
+            before = {key: present.get(key) for key in changed}
+            facts = {"id": self.server.id, "before": before, "after": changed}
+            steps.append(self._action("change", "metadata", self.wanted.name, **facts))
+        groups = self._wanted_groups()
+        if (
+            groups is not None
+            and self._is_built()
+            and not self._has_foreign_port()
+            and self.server.security_groups != groups
+        ):
+            facts = {
+                "id": self.ports[0].id if self.ports else None,
+                "before": {"security_groups": self.server.security_groups},
+                "after": {"security_groups": groups},
+            }
+            steps.append(self._action("change", "port", self.wanted.name, **facts))
+        return steps
+
+    def _is_built(self) -> bool:
+        """Nova knows network, zone and groups of a server only when it is built."""
+        return self.server.status != "BUILD"
+
+    def _wanted_groups(self) -> tuple[str, ...] | None:
+        return self.state.names.security_groups if self.state.names else self.desired.security_groups
+
+    def _kept_port(self) -> seen.Port | None:
+        """The present port, unless this plan replaces it."""
+        replaced = self._makes_server() and len(self._port_steps()) > 1
+        return self.ports[0] if self.ports and not replaced else None
+
+    def _is_bound(self, address: seen.FloatingIP) -> bool:
+        port = self._kept_port()
+        if port:
+            return address.port_id == port.id
+        if self._makes_server() or address.port_id is None:
+            return False
+        return address.fixed_address in self.server.addresses
+
+    def _floating_ip_steps(self) -> list[Action]:
+        if any(self._is_bound(address) for address in self.addresses):
+            return []
+        if self.addresses:
+            address = self.addresses[0]
+            return [self._action("bind", "floating IP", address.name, id=address.id, note=f"to {self.wanted.name}")]
+        return [self._action("create", "floating IP", f"for {self.wanted.name}")]
+
+    # What is only reported
+
+    def drift(self) -> list[Drift]:
+        """Differences that stay."""
+        found = [] if self._makes_server() else self._server_drift()
+        found += self._address_drift()
+        return found
+
+    def _server_drift(self) -> list[Drift]:
+        server, desired, names = self.server, self.desired, self.state.names
+        pairs = [
+            ("image", server.image_id, self.state.image_id),
+            ("flavor", server.flavor, names.flavor if names else desired.flavor),
+        ]
+        if self._is_built():
+            pairs.append(("network", server.networks, (names.network if names else desired.network,)))
+            if desired.availability_zone:
+                pairs.append(("availability_zone", server.availability_zone, desired.availability_zone))
+        found = [self._differs(*pair) for pair in pairs if pair[1] != pair[2]]
+        recorded = dict(server.metadata).get(want.USER_DATA_FACT)
+        wanted = self.wanted.full_metadata[want.USER_DATA_FACT]
+        if recorded != wanted:
+            shown = (f"sha256 {recorded[:12]}" if recorded else None, f"sha256 {wanted[:12]}")
+            found.append(self._differs("user_data", *shown))
+        if self._has_foreign_port():
+            mend = "it was removed or made by someone else; remove the instance by name and run again"
+            found.append(self._differs("port", "not ours", self.wanted.name, mend))
+        return found
+
+    def _address_drift(self) -> list[Drift]:
+        wanted, names = self.desired.floating_network, self.state.names
+        if not wanted:
+            mend = "it stays until the instance is removed"
+            return [self._differs("floating IP", address.name, None, mend) for address in self.addresses]
+        kept = [address for address in self.addresses if self._is_bound(address)] or self.addresses
+        found = []
+        for address in kept[:1]:
+            known = names.floating_network_id == address.network_id if names else address.owner.network == wanted
+            if not known:
+                mend = "its address would change; remove the instance by name and run again"
+                found.append(self._differs(f"network of floating IP {address.name}", address.network_id, wanted, mend))
+        surplus = [address.name for address in self.addresses if address not in kept[:1]]
+        if surplus:
+            found.append(self._differs("number of floating IPs", surplus, [], "surplus ones: remove them by hand"))
+        return found

@@ -1,0 +1,314 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Module instances."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: instances
+short_description: A cohort's servers, one for each student
+version_added: 0.1.0
+description:
+  - Makes a server with its own port and floating IP for every student, all at the same time, and keeps them so.
+  - Servers carry the tags C(coursevm), C(coursevm:cohort=COHORT) and C(coursevm:student=STUDENT); ports and floating
+    IPs have the same, joined by commas, as their description. Only what carries them is ever changed or removed.
+  - What fails for one student doesn't stop the others. At the end the module fails and names the students; run again to
+    go on with what is missing.
+  - Metadata, security groups and names are changed in place. A different image, flavor, network, zone or user data is
+    reported as drift and left, because mending it would cost a student's work.
+  - A server that never came up (ERROR without having run) is removed and made again. One that ran before is left.
+options:
+  cohort:
+    description: Name of the cohort; 1 to 31 lower case letters, digits and hyphens.
+    type: str
+    required: true
+  instances:
+    description: The students. With O(state=absent) those whose instances are removed.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      student:
+        description: Id of the student; 1 to 31 lower case letters, digits and hyphens.
+        type: str
+        required: true
+      name:
+        description: Name of server and port. V(COHORT-STUDENT) when not given.
+        type: str
+      user_data:
+        description: What cloud-init gets. Any process in the server can read it, so it is no place for secrets.
+        type: str
+      metadata:
+        description: Metadata of the server. Other keys that it has are left alone.
+        type: dict
+  image:
+    description: Name or id of the image. It is an error when several active images have that name.
+    type: str
+  flavor:
+    description: Name or id of the flavor.
+    type: str
+  network:
+    description: Name or id of the network. Where several have that name, the cohort's own is meant.
+    type: str
+  security_groups:
+    description: Names or ids of the security groups. Not compared when not given.
+    type: list
+    elements: str
+  floating_network:
+    description: Name or id of the external network that floating IPs come from. No floating IPs when not given.
+    type: str
+  availability_zone:
+    description: Zone to put new servers in. Not compared when not given.
+    type: str
+  state:
+    description: Whether the instances are there.
+    type: str
+    choices: [present, absent]
+    default: present
+  prune:
+    description: Whether to remove the instances of students of the cohort who are not in O(instances).
+    type: bool
+    default: false
+  timeout:
+    description: Seconds for the whole cohort to come up, or to go.
+    type: int
+    default: 600
+  concurrency:
+    description: Number of requests to make at the same time.
+    type: int
+    default: 8
+  retries:
+    description: How often a server that comes up in ERROR is removed and made again.
+    type: int
+    default: 1
+  progress_file:
+    description:
+      - File to which lines about the progress are appended while the module works.
+      - On the control machine the lines are shown as they come, without this option.
+    type: path
+extends_documentation_fragment:
+  - ouseful.coursevm.cloud
+attributes:
+  check_mode:
+    description: Stops after the plan.
+    support: full
+  diff_mode:
+    description: The diff is the plan in words.
+    support: full
+author:
+  - The ouseful.coursevm contributors (@ouseful)
+"""
+
+EXAMPLES = r"""
+- name: Make the servers of a cohort
+  ouseful.coursevm.instances:
+    cloud: coursevm-dev
+    cohort: demo
+    image: coursevm-debian-12
+    flavor: m2.small
+    network: coursevm-demo
+    security_groups: [coursevm-demo]
+    floating_network: public
+    instances:
+      - student: ada
+        user_data: |
+          #cloud-config
+          ssh_authorized_keys: ["{{ operator_public_key }}"]
+      - student: grace
+
+- name: Remove the server, port and floating IP of one student
+  ouseful.coursevm.instances:
+    cloud: coursevm-dev
+    cohort: demo
+    instances:
+      - student: grace
+    state: absent
+"""
+
+RETURN = r"""
+instances:
+  description: One entry for each student who is declared or whose instance was removed. Returned on failure, too.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    student:
+      description: Id of the student.
+      type: str
+    name:
+      description: Name of the server.
+      type: str
+    id:
+      description: Id of the server; null when there is none.
+      type: str
+    status:
+      description: Status of the server as Nova calls it, or V(ABSENT).
+      type: str
+    addresses:
+      description: Addresses on the cohort's network.
+      type: list
+      elements: str
+    floating_ip:
+      description: The floating IP; null when there is none.
+      type: str
+    actions:
+      description: What was done, or would be done in check mode, in words.
+      type: list
+      elements: str
+    drift:
+      description: Differences that are reported and not mended, in words.
+      type: list
+      elements: str
+    seconds:
+      description: Seconds from the request until the server was up; null when it was not made now.
+      type: float
+    error:
+      description: Why it failed for this student; null when it didn't.
+      type: str
+failed_students:
+  description: Students for whom something failed.
+  returned: always
+  type: list
+  elements: str
+undeclared_students:
+  description:
+    - Students of the cohort who have something on the cloud and are not in O(instances).
+    - Empty with O(prune=true), which removes it, and with O(state=absent).
+  returned: always
+  type: list
+  elements: str
+requests:
+  description: Number of HTTP requests made, login included.
+  returned: always
+  type: int
+  sample: 4
+"""
+
+from collections.abc import Callable
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.ouseful.coursevm.plugins.module_utils import desired, observed
+from ansible_collections.ouseful.coursevm.plugins.module_utils.apply_instances import Apply, Outcome, outcomes
+from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import CONNECTION_ARGUMENTS, Cloud
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Plan
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_instances import plan, undeclared_students
+from ansible_collections.ouseful.coursevm.plugins.module_utils.running import explained
+
+INSTANCE = {
+    "student": {"type": "str", "required": True},
+    "name": {"type": "str"},
+    "user_data": {"type": "str"},
+    "metadata": {"type": "dict"},
+}
+ARGUMENTS = {
+    **CONNECTION_ARGUMENTS,
+    "cohort": {"type": "str", "required": True},
+    "instances": {"type": "list", "elements": "dict", "required": True, "options": INSTANCE},
+    "image": {"type": "str"},
+    "flavor": {"type": "str"},
+    "network": {"type": "str"},
+    "security_groups": {"type": "list", "elements": "str"},
+    "floating_network": {"type": "str"},
+    "availability_zone": {"type": "str"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "prune": {"type": "bool", "default": False},
+    "timeout": {"type": "int", "default": 600},
+    "concurrency": {"type": "int", "default": 8},
+    "retries": {"type": "int", "default": 1},
+    "progress_file": {"type": "path"},
+}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS,
+        supports_check_mode=True,
+        required_if=[("state", "present", ("image", "flavor", "network"))],
+    )
+    with explained(module):
+        wanted = desired.cohort(module.params)
+        cloud = Cloud(module.params)
+        state = observed.cohort(cloud, wanted)
+        steps = plan(wanted, state)
+        if not steps.settled or wanted.prune or not wanted.present:
+            state = observed.rest_of_cohort(cloud, wanted, state)
+            steps = plan(wanted, state)
+        others = undeclared_students(wanted, state)
+        listed = [instance.student for instance in wanted.instances]
+        results = outcomes(state, [*listed, *(others if wanted.prune else [])])
+        for student, reason in steps.refused.items():
+            results[student].error = reason
+        if module.check_mode:
+            for action in steps.actions:
+                results[action.student].done.append(str(action))
+        else:
+            options = {name: module.params[name] for name in ("timeout", "concurrency", "retries")}
+            tell = teller(module.params["progress_file"])
+            Apply(cloud, wanted, state, results, tell=tell, **options).run(steps)
+        left = others if wanted.present and not wanted.prune else []
+        finish(module, steps, described(wanted, steps, results), left, cloud.requests)
+
+
+def teller(path: str | None) -> Callable[[str], None]:
+    """A function that appends a line to the progress file."""
+
+    def tell(line: str) -> None:
+        if path:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(f"{line}\n")
+
+    return tell
+
+
+def described(wanted: desired.Cohort, steps: Plan, results: dict[str, Outcome]) -> list[dict]:
+    """The results as the module returns them."""
+    names = {instance.student: instance.name for instance in wanted.instances}
+    return [
+        {
+            "student": student,
+            "name": names.get(student) or f"{wanted.cohort}-{student}",
+            "id": result.server.id if result.server else None,
+            "status": result.server.status if result.server else "ABSENT",
+            "addresses": list(
+                result.port.addresses if result.port else result.server.addresses if result.server else ()
+            ),
+            "floating_ip": result.floating_ip.name if result.floating_ip else None,
+            "actions": result.done,
+            "drift": [str(difference) for difference in steps.drift if difference.student == student],
+            "seconds": result.seconds,
+            "error": result.error,
+        }
+        for student, result in results.items()
+    ]
+
+
+def finish(module: AnsibleModule, steps: Plan, instances: list[dict], undeclared: list[str], requests: int) -> None:
+    """Return the results, failed if anything failed for anyone."""
+    failed = [instance for instance in instances if instance["error"]]
+    result = {
+        "changed": any(instance["actions"] for instance in instances),
+        "instances": instances,
+        "failed_students": [instance["student"] for instance in failed],
+        "undeclared_students": undeclared,
+        "diff": {"prepared": steps.in_words()},
+        "requests": requests,
+    }
+    for difference in steps.drift:
+        module.warn(str(difference))
+    if not failed:
+        module.exit_json(**result)
+    students: dict[str, list[str]] = {}
+    for instance in failed:
+        students.setdefault(instance["error"], []).append(instance["student"])
+    reasons = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in students.items())
+    module.fail_json(
+        msg=f"{len(failed)} of {len(instances)} instances failed. {reasons}. "
+        "Run again to go on with what is missing; what is up stays up.",
+        **result,
+    )
+
+
+if __name__ == "__main__":
+    main()

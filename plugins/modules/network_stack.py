@@ -1,0 +1,251 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Module network_stack."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: network_stack
+short_description: A cohort's network, subnets, router and security group
+version_added: 0.1.0
+description:
+  - Makes the network that a cohort's instances share from one declaration, and keeps it as declared.
+  - What it makes is marked as the cohort's in its description (C(coursevm,coursevm:cohort=NAME)). Only what is marked
+    is ever changed or removed; a name that is taken by something else is an error.
+  - What is not declared is not compared.
+options:
+  cohort:
+    description: Name of the cohort; 1 to 31 lower case letters, digits and hyphens.
+    type: str
+    required: true
+  name:
+    description: Name of the network, the router and the security group. V(coursevm-COHORT) when not given.
+    type: str
+  external_network:
+    description: Name or id of the external network that the router is connected to. No router when not given.
+    type: str
+  subnets:
+    description: Subnets of the network.
+    type: list
+    elements: dict
+    suboptions:
+      cidr:
+        description: Addresses of the subnet, for example V(10.30.0.0/20). Can't be changed later.
+        type: str
+        required: true
+      name:
+        description: Name of the subnet. O(name) and the IP version, as in V(coursevm-demo-4), when not given.
+        type: str
+      gateway_ip:
+        description: Address of the router in the subnet.
+        type: str
+      dns_nameservers:
+        description: Name servers that DHCP announces.
+        type: list
+        elements: str
+      allocation_pools:
+        description: Ranges to take addresses from.
+        type: list
+        elements: dict
+        suboptions:
+          start:
+            description: First address.
+            type: str
+            required: true
+          end:
+            description: Last address.
+            type: str
+            required: true
+      enable_dhcp:
+        description: Whether DHCP is served.
+        type: bool
+  security_group_rules:
+    description:
+      - What the security group allows. Any other rule for incoming traffic is removed from it.
+      - Rules for outgoing traffic are touched only if one is declared; everything may go out otherwise.
+    type: list
+    elements: dict
+    suboptions:
+      direction:
+        description: Way of the traffic.
+        type: str
+        choices: [ingress, egress]
+        default: ingress
+      ethertype:
+        description: IP version. That of O(security_group_rules[].remote_ip_prefix), else IPv4, when not given.
+        type: str
+        choices: [IPv4, IPv6]
+      protocol:
+        description: Protocol, for example V(tcp) or V(icmp). Any when not given.
+        type: str
+      port_range_min:
+        description: First port; type of the message for ICMP.
+        type: int
+      port_range_max:
+        description: Last port; code of the message for ICMP. That of O(security_group_rules[].port_range_min) when not
+          given.
+        type: int
+      remote_ip_prefix:
+        description: Network that the traffic comes from, or goes to. Anywhere when not given.
+        type: str
+      description:
+        description: What the rule is for. Given to new rules; not compared.
+        type: str
+  state:
+    description: Whether the network stack is there. V(absent) refuses while instances use it.
+    type: str
+    choices: [present, absent]
+    default: present
+extends_documentation_fragment:
+  - ouseful.coursevm.cloud
+attributes:
+  check_mode:
+    description: Stops after the plan.
+    support: full
+  diff_mode:
+    description: The diff is the plan in words.
+    support: full
+author:
+  - The ouseful.coursevm contributors (@ouseful)
+"""
+
+EXAMPLES = r"""
+- name: Make the cohort's network
+  ouseful.coursevm.network_stack:
+    cloud: coursevm-dev
+    cohort: demo
+    external_network: public
+    subnets:
+      - cidr: 10.30.0.0/20
+    security_group_rules:
+      - {protocol: tcp, port_range_min: 22, remote_ip_prefix: 0.0.0.0/0, description: SSH}
+      - {protocol: tcp, port_range_min: 80, remote_ip_prefix: 0.0.0.0/0, description: HTTP}
+      - {protocol: icmp, port_range_min: 8, port_range_max: 0, remote_ip_prefix: 0.0.0.0/0, description: Echo}
+
+- name: Remove it when the cohort's instances are gone
+  ouseful.coursevm.network_stack:
+    cloud: coursevm-dev
+    cohort: demo
+    state: absent
+"""
+
+RETURN = r"""
+network:
+  description: The network; its id is null when it isn't there.
+  returned: success
+  type: dict
+  sample: {id: 3f0c…, name: coursevm-demo, mtu: 1350}
+subnets:
+  description: The cohort's subnets on it.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{id: 77aa…, name: coursevm-demo-4, cidr: 10.30.0.0/20, gateway_ip: 10.30.0.1}]
+router:
+  description: The router; its id is null when it isn't there.
+  returned: success
+  type: dict
+  sample: {id: 51de…, name: coursevm-demo, external_network_id: 9b2f…}
+security_group:
+  description: The security group; its id is null when it isn't there.
+  returned: success
+  type: dict
+  sample: {id: c0a1…, name: coursevm-demo}
+actions:
+  description: What was done, or would be done in check mode, in words.
+  returned: success
+  type: list
+  elements: str
+  sample: [create network coursevm-demo]
+drift:
+  description: Differences that are reported and not mended, in words.
+  returned: success
+  type: list
+  elements: str
+requests:
+  description: Number of HTTP requests made, login included.
+  returned: success
+  type: int
+  sample: 6
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.ouseful.coursevm.plugins.module_utils import desired, observed
+from ansible_collections.ouseful.coursevm.plugins.module_utils.apply_network_stack import Apply
+from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import CONNECTION_ARGUMENTS, Cloud
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_network_stack import plan
+from ansible_collections.ouseful.coursevm.plugins.module_utils.running import explained
+
+POOL = {"start": {"type": "str", "required": True}, "end": {"type": "str", "required": True}}
+SUBNET = {
+    "cidr": {"type": "str", "required": True},
+    "name": {"type": "str"},
+    "gateway_ip": {"type": "str"},
+    "dns_nameservers": {"type": "list", "elements": "str"},
+    "allocation_pools": {"type": "list", "elements": "dict", "options": POOL},
+    "enable_dhcp": {"type": "bool"},
+}
+RULE = {
+    "direction": {"type": "str", "choices": ["ingress", "egress"], "default": "ingress"},
+    "ethertype": {"type": "str", "choices": ["IPv4", "IPv6"]},
+    "protocol": {"type": "str"},
+    "port_range_min": {"type": "int"},
+    "port_range_max": {"type": "int"},
+    "remote_ip_prefix": {"type": "str"},
+    "description": {"type": "str"},
+}
+ARGUMENTS = {
+    **CONNECTION_ARGUMENTS,
+    "cohort": {"type": "str", "required": True},
+    "name": {"type": "str"},
+    "external_network": {"type": "str"},
+    "subnets": {"type": "list", "elements": "dict", "options": SUBNET},
+    "security_group_rules": {"type": "list", "elements": "dict", "options": RULE},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    with explained(module):
+        wanted = desired.network_stack(module.params)
+        cloud = Cloud(module.params)
+        state = observed.network_stack(cloud, wanted)
+        steps = plan(wanted, state)
+        if steps.actions and not module.check_mode:
+            state = Apply(cloud, wanted, state).run(steps)
+        for difference in steps.drift:
+            module.warn(str(difference))
+        module.exit_json(
+            changed=bool(steps.actions),
+            actions=[str(action) for action in steps.actions],
+            drift=[str(difference) for difference in steps.drift],
+            diff={"prepared": steps.in_words()},
+            requests=cloud.requests,
+            **described(wanted, state),
+        )
+
+
+def described(wanted: desired.NetworkStack, state: observed.NetworkStackState) -> dict:
+    """The cohort's resources as the module returns them."""
+
+    def one(resources: tuple, *facts: str) -> dict:
+        own = observed.ours(resources, wanted.cohort)
+        found = own[0] if own else None
+        return {"name": wanted.name, **{fact: getattr(found, fact, None) for fact in ("id", *facts)}}
+
+    return {
+        "network": one(state.networks, "mtu"),
+        "router": one(state.routers, "external_network_id"),
+        "security_group": one(state.security_groups),
+        "subnets": [
+            {fact: getattr(subnet, fact) for fact in ("id", "name", "cidr", "ip_version", "gateway_ip")}
+            for subnet in observed.ours(state.subnets, wanted.cohort)
+        ],
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""A model of the cloud without I/O: what each action of a plan does to the observed state.
+
+It is used to show properties of the planning. That the real cloud behaves so is shown by tests/integration/engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import count
+
+from ansible_collections.ouseful.coursevm.plugins.module_utils import desired as want
+from ansible_collections.ouseful.coursevm.plugins.module_utils import observed as seen
+from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import Owner
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_network_stack import DEFAULT_RULES
+
+_numbers = count(1)
+
+
+def new_id(kind: str) -> str:
+    """An id that no other resource of the model has."""
+    return f"{kind}-{next(_numbers)}"
+
+
+def without(resources, resource_id):
+    """The resources less one."""
+    return tuple(resource for resource in resources if resource.id != resource_id)
+
+
+def apply_to_stack(desired, state, plan):  # noqa: PLR0912 - one branch for each kind of action
+    """The network stack after the plan."""
+    owner = Owner(desired.cohort)
+    subnets = {subnet.name: subnet for subnet in desired.subnets}
+    for action in plan.actions:
+        match action.verb, action.kind:
+            case "create", "network":
+                state = replace(state, networks=(*state.networks, seen.Network(new_id("net"), action.name, owner)))
+            case "create", "subnet":
+                wanted = subnets[action.name]
+                made = seen.Subnet(new_id("sub"), wanted.name, owner, cidr=wanted.cidr, ip_version=wanted.ip_version)
+                state = replace(state, subnets=(*state.subnets, with_facts(made, action.after)))
+            case "change", "subnet":
+                state = replace(
+                    state, subnets=tuple(with_facts(s, action.after) if s.id == action.id else s for s in state.subnets)
+                )
+            case "create", "router":
+                made = seen.Router(new_id("rtr"), action.name, owner, action.after["external_network_id"])
+                state = replace(state, routers=(*state.routers, made))
+            case "change", "router":
+                gateway = action.after["external_network_id"]
+                state = replace(
+                    state,
+                    routers=tuple(
+                        replace(r, external_network_id=gateway) if r.id == action.id else r for r in state.routers
+                    ),
+                )
+            case "attach", "subnet":
+                router = seen.ours(state.routers, desired.cohort)[0]
+                subnet = next(s for s in seen.ours(state.subnets, desired.cohort) if s.name == action.name)
+                made = seen.Port(
+                    new_id("port"), "", None, "net", router.id, seen.ROUTER_PORTS[0], subnet_ids=(subnet.id,)
+                )
+                state = replace(state, ports=(*state.ports, made))
+            case "create", "security group":
+                rules = tuple((new_id("rule"), rule) for rule in DEFAULT_RULES)
+                made = seen.SecurityGroup(new_id("sg"), action.name, owner, rules)
+                state = replace(state, security_groups=(*state.security_groups, made))
+            case "create", "rule":
+                state = change_rules(
+                    desired, state, lambda rules, a=action: (*rules, (new_id("rule"), a.after["rule"]))
+                )
+            case "delete", "rule":
+                state = change_rules(
+                    desired, state, lambda rules, a=action: tuple(r for r in rules if r[1] != a.before["rule"])
+                )
+            case "detach", "subnet":
+                state = replace(state, ports=without(state.ports, action.id))
+            case "delete", "router":
+                assert not [p for p in state.ports if p.device_id == action.id], "a router in use can't be deleted"
+                state = replace(state, routers=without(state.routers, action.id))
+            case "delete", "network":
+                state = replace(state, networks=without(state.networks, action.id), subnets=(), ports=())
+            case "delete", "security group":
+                state = replace(state, security_groups=without(state.security_groups, action.id))
+            case unknown:
+                raise AssertionError(f"the model doesn't know {unknown}")
+    return state
+
+
+def change_rules(desired, state, change):
+    """The state with other rules in the cohort's group."""
+    own = seen.ours(state.security_groups, desired.cohort)[0]
+    changed = replace(own, rules=change(own.rules))
+    return replace(state, security_groups=(*without(state.security_groups, own.id), changed))
+
+
+def with_facts(subnet, facts):
+    """The subnet with facts as the API takes them."""
+    facts = dict(facts)
+    if "dns_nameservers" in facts:
+        facts["dns_nameservers"] = tuple(facts["dns_nameservers"])
+    if "allocation_pools" in facts:
+        facts["allocation_pools"] = tuple(sorted((p["start"], p["end"]) for p in facts["allocation_pools"]))
+    return replace(subnet, **facts)
+
+
+def apply_to_cohort(desired, state, plan):
+    """The cohort after the plan, each server coming up."""
+    wanted = {instance.student: instance for instance in desired.instances}
+    for action in plan.actions:
+        owner = Owner(desired.cohort, action.student, desired.floating_network)
+        match action.verb, action.kind:
+            case "delete", "server":
+                state = replace(state, servers=without(state.servers, action.id))
+            case "delete", "port":
+                freed = tuple(
+                    replace(a, port_id=None, fixed_address=None) if a.port_id == action.id else a
+                    for a in state.floating_ips
+                )
+                state = replace(state, ports=without(state.ports, action.id), floating_ips=freed)
+            case "delete", "floating IP":
+                state = replace(state, floating_ips=without(state.floating_ips, action.id))
+            case "create", "port":
+                made = seen.Port(
+                    new_id("port"), action.name, owner, state.names.network_id, addresses=(new_id("10.0.0"),)
+                )
+                state = replace(state, ports=(*state.ports, made))
+            case "create", "server":
+                port = port_of(state, action.student)
+                groups = state.names.security_groups
+                made = seen.Server(
+                    new_id("server"),
+                    action.name,
+                    owner,
+                    image_id=state.image_id,
+                    flavor=state.names.flavor,
+                    networks=(state.names.network,),
+                    addresses=port.addresses,
+                    security_groups=("default",) if groups is None else groups,
+                    metadata=tuple(sorted(wanted[action.student].full_metadata.items())),
+                    availability_zone=desired.availability_zone or "nova",
+                )
+                state = replace(state, servers=(*state.servers, made))
+            case "create", "floating IP":
+                made = seen.FloatingIP(
+                    new_id("fip"), new_id("172.24.4"), owner, state.names.floating_network_id, port_id="unbound"
+                )
+                state = bound(replace(state, floating_ips=(*state.floating_ips, made)), made.id, action.student)
+            case "bind", "floating IP":
+                state = bound(state, action.id, action.student)
+            case "change", kind:
+                state = changed_server(state, action, kind)
+            case unknown:
+                raise AssertionError(f"the model doesn't know {unknown}")
+    return state
+
+
+def port_of(state, student):
+    """The one port of a student."""
+    (port,) = [port for port in state.ports if port.owner.student == student]
+    return port
+
+
+def bound(state, address_id, student):
+    """The state with a floating IP on the student's port."""
+    port = port_of(state, student)
+    return replace(
+        state,
+        floating_ips=tuple(
+            replace(a, port_id=port.id, fixed_address=port.addresses[0]) if a.id == address_id else a
+            for a in state.floating_ips
+        ),
+    )
+
+
+def changed_server(state, action, kind):
+    """The state with a student's server changed in place."""
+
+    def change(server):
+        if server.owner.student != action.student:
+            return server
+        if kind == "metadata":
+            return replace(server, metadata=tuple(sorted({**dict(server.metadata), **action.after}.items())))
+        if kind == "port":
+            return replace(server, security_groups=action.after["security_groups"])
+        return replace(server, **action.after)
+
+    return replace(state, servers=tuple(change(server) for server in state.servers))
+
+
+def subnet(name, cidr="10.0.0.0/24", **facts):
+    """A wanted subnet."""
+    return want.Subnet(name, cidr, 4, **facts)

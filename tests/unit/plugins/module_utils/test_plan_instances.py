@@ -1,0 +1,242 @@
+"""Properties of the planning of a cohort, and its words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cloud_model as model
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.ouseful.coursevm.plugins.module_utils import desired as want
+from ansible_collections.ouseful.coursevm.plugins.module_utils import observed as seen
+from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import Owner
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_instances import plan, undeclared_students
+
+COHORT = "demo"
+STUDENTS = ["ada", "grace", "alan"]
+NAMES = seen.Names("f-1", "m2.small", "net-1", "coursevm-demo", ("sg-1",), ("coursevm-demo",), "ext-1")
+
+instances = st.builds(
+    want.Instance,
+    st.sampled_from(STUDENTS),
+    st.just(""),
+    st.sampled_from(["", "#cloud-config"]),
+    st.sampled_from([(), (("course", "TM351"),)]),
+).map(lambda instance: replace(instance, name=f"{COHORT}-{instance.student}"))
+cohorts = st.builds(
+    want.Cohort,
+    cohort=st.just(COHORT),
+    instances=st.lists(instances, unique_by=lambda instance: instance.student).map(tuple),
+    image=st.just("debian"),
+    flavor=st.just("m2.small"),
+    network=st.just("coursevm-demo"),
+    security_groups=st.just(("coursevm-demo",)),
+    floating_network=st.sampled_from([None, "public"]),
+    availability_zone=st.sampled_from([None, "fake"]),
+    present=st.booleans(),
+    prune=st.booleans(),
+).map(lambda cohort: replace(cohort, prune=cohort.prune and cohort.present))
+
+
+@st.composite
+def servers(draw, student, port):
+    """A server of a student in any condition."""
+    return seen.Server(
+        f"server-{student}",
+        draw(st.sampled_from([f"{COHORT}-{student}", "old-name"])),
+        Owner(COHORT, student),
+        status=draw(st.sampled_from(["ACTIVE", "BUILD", "ERROR", "SHUTOFF"])),
+        task_state=draw(st.sampled_from([None, "deleting"])),
+        image_id=draw(st.sampled_from(["image-1", "image-2"])),
+        flavor=draw(st.sampled_from(["m2.small", "m1.nano"])),
+        networks=("coursevm-demo",),
+        addresses=port.addresses if port else ("10.9.9.9",),
+        security_groups=draw(st.sampled_from([("coursevm-demo",), ("default",)])),
+        metadata=draw(st.sampled_from([(), (("course", "TM000"), ("mine", "kept"))])),
+        availability_zone=draw(st.sampled_from(["nova", "fake"])),
+        launched=draw(st.booleans()),
+        fault=draw(st.sampled_from([None, "No valid host was found."])),
+    )
+
+
+@st.composite
+def states(draw):
+    """Any state that a cohort can be in after interruptions, faults and people's own changes."""
+    ports, found, addresses = [], [], []
+    for student in STUDENTS:
+        port = None
+        if draw(st.booleans()):
+            network = draw(st.sampled_from(["net-1", "net-2"]))
+            port = seen.Port(
+                f"port-{student}",
+                f"{COHORT}-{student}",
+                Owner(COHORT, student),
+                network,
+                addresses=(f"10.0.0.{len(student)}",),
+            )
+            ports.append(port)
+        if draw(st.booleans()):
+            found.append(draw(servers(student, port)))
+        for number in range(draw(st.integers(0, 2))):
+            bound_to = draw(st.sampled_from([None, "elsewhere", port and port.id]))
+            fixed = port.addresses[0] if port and bound_to == port.id else "10.7.7.7" if bound_to else None
+            addresses.append(
+                seen.FloatingIP(
+                    f"fip-{student}-{number}",
+                    f"172.24.4.{number}",
+                    Owner(COHORT, student, "public"),
+                    "ext-1",
+                    bound_to,
+                    fixed,
+                )
+            )
+    return seen.CohortState("image-1", tuple(found), tuple(addresses), tuple(ports), NAMES)
+
+
+@given(cohorts, states())
+def test_after_the_plan_there_is_nothing_to_do(desired, state):
+    after = model.apply_to_cohort(desired, state, plan(desired, state))
+    assert plan(desired, after).actions == ()
+
+
+@given(cohorts, states())
+def test_an_interrupted_plan_is_finished_by_the_next(desired, state):
+    steps = plan(desired, state)
+    for done in range(len(steps.actions)):
+        half = model.apply_to_cohort(desired, state, replace(steps, actions=steps.actions[:done]))
+        after = model.apply_to_cohort(desired, half, plan(desired, half))
+        assert plan(desired, after).actions == ()
+
+
+@given(cohorts.filter(lambda cohort: cohort.present and not cohort.prune), states())
+def test_the_first_look_suffices_exactly_when_all_is_as_declared(desired, state):
+    after = model.apply_to_cohort(desired, state, plan(desired, state))
+    for observed in (state, after):
+        first = replace(observed, ports=(), names=None)
+        assert plan(desired, first).settled == plan(desired, observed).settled
+
+
+@given(cohorts, states())
+def test_only_who_is_named_loses_something(desired, state):
+    listed = {instance.student for instance in desired.instances}
+    steps = plan(desired, state)
+    for action in steps.actions:
+        if action.verb != "delete":
+            assert desired.present
+            assert action.student in listed
+        elif not desired.present:
+            assert action.student in listed
+        elif action.student not in listed:
+            assert desired.prune
+        elif action.kind == "server":  # made anew: only what no student can have worked on
+            server = next(server for server in state.servers if server.id == action.id)
+            assert server.task_state == "deleting" or (server.status == "ERROR" and not server.launched)
+        else:
+            assert action.kind == "port"
+
+
+@given(cohorts, states())
+def test_every_student_is_served_or_refused_and_absent_ones_are_gone(desired, state):
+    steps = plan(desired, state)
+    after = model.apply_to_cohort(desired, state, steps)
+    left = {r.owner.student for r in (*after.servers, *after.ports, *after.floating_ips)}
+    listed = {instance.student for instance in desired.instances}
+    if not desired.present:
+        assert not left & listed
+        return
+    assert listed == {server.owner.student for server in after.servers} & listed | set(steps.refused)
+    if desired.prune:
+        assert left <= listed
+        assert undeclared_students(desired, after) == []
+
+
+def one(**facts):
+    """A declaration for ada alone."""
+    common = {
+        "image": "debian",
+        "flavor": "m2.small",
+        "network": "coursevm-demo",
+        "security_groups": ("coursevm-demo",),
+    }
+    return want.Cohort(COHORT, (want.Instance("ada", "demo-ada"),), **{**common, **facts})
+
+
+def up(**facts):
+    """Ada's server as declared, but for the given facts."""
+    common = {
+        "image_id": "image-1",
+        "flavor": "m2.small",
+        "networks": ("coursevm-demo",),
+        "security_groups": ("coursevm-demo",),
+        "metadata": tuple(want.Instance("ada", "demo-ada").full_metadata.items()),
+    }
+    return seen.Server("s", "demo-ada", Owner(COHORT, "ada"), **{**common, **facts})
+
+
+def look(*servers, **facts):
+    """The second look at those servers, each on its port."""
+    port = seen.Port("p", "demo-ada", Owner(COHORT, "ada"), "net-1")
+    return seen.CohortState("image-1", servers, ports=(port,) if servers else (), names=NAMES, **facts)
+
+
+def test_what_is_as_declared_is_settled_at_the_first_look():
+    assert plan(one(), replace(look(up()), ports=(), names=None)).settled
+
+
+def test_each_declared_fact_is_compared():
+    desired = one(availability_zone="fake", floating_network=None)
+    desired = replace(desired, instances=(replace(desired.instances[0], user_data="new"),))
+    server = up(image_id="image-0", flavor="m1.nano", networks=("other",), availability_zone="nova")
+    steps = plan(desired, look(server))
+    assert {drift.field for drift in steps.drift} == {"image", "flavor", "network", "availability_zone", "user_data"}
+    assert steps.actions == ()
+    assert str(steps.drift[1]).startswith("server demo-ada: flavor is m1.nano, declared m2.small; it takes effect when")
+
+
+def test_what_can_be_changed_in_place_is():
+    desired = one()
+    desired = replace(desired, instances=(replace(desired.instances[0], metadata=(("course", "TM351"),)),))
+    steps = plan(desired, look(up(security_groups=("default",))))
+    assert steps.in_words().splitlines() == [
+        "~ change metadata demo-ada: course none -> TM351",
+        "~ change port demo-ada: security_groups [default] -> [coursevm-demo]",
+    ]
+
+
+def test_a_strangers_server_with_the_name_is_refused_for_that_student_alone():
+    desired = one()
+    desired = replace(desired, instances=(*desired.instances, want.Instance("grace", "demo-grace")))
+    steps = plan(desired, look(strangers=(("server", "demo-ada", "x-1"),)))
+    assert list(steps.refused) == ["ada"]
+    assert "server demo-ada (x-1) exists and was not made by this collection" in steps.refused["ada"]
+    assert {action.student for action in steps.actions} == {"grace"}
+
+
+def test_a_server_that_ran_and_broke_is_never_removed():
+    steps = plan(one(), look(up(status="ERROR", launched=True, fault="No valid host was found. ")))
+    assert steps.actions == ()
+    assert "no host could take it" in steps.refused["ada"]
+    assert "may hold the student's work" in steps.refused["ada"]
+
+
+def test_a_server_that_never_came_up_is_made_again():
+    steps = plan(one(), look(up(status="ERROR", launched=False, fault=None)))
+    assert [str(action) for action in steps.actions] == [
+        "delete server demo-ada (never came up: Nova gives no reason)",
+        "create server demo-ada",
+    ]
+
+
+def test_two_servers_of_one_student_are_refused_with_their_ids():
+    steps = plan(one(), look(up(), replace(up(), id="s2")))
+    assert "2 servers" in steps.refused["ada"]
+    assert "s, s2" in steps.refused["ada"]
+
+
+def test_a_floating_ip_of_another_network_is_reported_by_name_at_the_first_look():
+    owner = Owner(COHORT, "ada", "public")
+    address = seen.FloatingIP("f", "172.24.4.9", owner, "ext-1", "p", "10.0.0.5")
+    first = replace(look(up(addresses=("10.0.0.5",)), floating_ips=(address,)), ports=(), names=None)
+    assert plan(one(floating_network="public"), first).settled
+    assert not plan(one(floating_network="public2"), first).settled

@@ -1,0 +1,150 @@
+"""Properties of the planning of a network stack, and its words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cloud_model as model
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.ouseful.coursevm.plugins.module_utils import desired as want
+from ansible_collections.ouseful.coursevm.plugins.module_utils import observed as seen
+from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import Owner
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import PlanError
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_network_stack import plan
+
+COHORT, NAME = "demo", "coursevm-demo"
+OURS, THEIRS = Owner(COHORT), Owner("other")
+SSH = want.Rule("ingress", "IPv4", "tcp", 22, 22, None)
+HTTP = want.Rule("ingress", "IPv4", "tcp", 80, 80, None)
+ECHO = want.Rule("ingress", "IPv4", "icmp", 8, 0, None)
+OPEN = want.Rule("ingress", "IPv4", "tcp", 1, 65535, None)
+OUT = want.Rule("egress", "IPv4", None, None, None, None)
+RULES = st.sampled_from([SSH, HTTP, ECHO, OPEN, OUT])
+
+subnet_facts = st.fixed_dictionaries(
+    {},
+    optional={
+        "gateway_ip": st.sampled_from(["10.0.0.1", "10.0.0.254"]),
+        "dns_nameservers": st.sampled_from([(), ("9.9.9.9",), ("9.9.9.9", "1.1.1.1")]),
+        "allocation_pools": st.sampled_from([(("10.0.0.10", "10.0.0.99"),)]),
+        "enable_dhcp": st.booleans(),
+    },
+)
+wanted_stacks = st.builds(
+    want.NetworkStack,
+    st.just(COHORT),
+    st.just(NAME),
+    st.sampled_from([None, "public"]),
+    st.dictionaries(st.sampled_from(["a", "b"]), subnet_facts).map(
+        lambda subnets: tuple(model.subnet(name, **facts) for name, facts in subnets.items())
+    ),
+    st.sets(RULES).map(lambda rules: tuple((rule, "") for rule in rules)),
+    st.booleans(),
+)
+
+
+@st.composite
+def states(draw):
+    """Any state, from nothing to more than was declared, that a cohort's network can be in."""
+    external = draw(st.sampled_from([None, "ext-1", "ext-2"]))
+    state = seen.NetworkStackState(external_network_id=external)
+    routers = draw(st.sampled_from([(), (seen.Router("r", NAME, OURS, draw(st.sampled_from(["ext-1", "ext-2"]))),)]))
+    state = replace(state, routers=routers)
+    if draw(st.booleans()):
+        names = draw(st.sets(st.sampled_from(["a", "b", "c"])))
+        subnets = tuple(
+            replace(seen.Subnet(f"s-{name}", name, OURS, "10.0.0.0/24"), **draw(subnet_facts)) for name in sorted(names)
+        )
+        attached = draw(st.sets(st.sampled_from(sorted(names)))) if names and routers else set()
+        ports = tuple(
+            seen.Port(f"p-{name}", "", None, "n", "r", seen.ROUTER_PORTS[0], (f"s-{name}",)) for name in attached
+        )
+        dhcp = (seen.Port("p-dhcp", "", None, "n", "dhcp", "network:dhcp", tuple(s.id for s in subnets)),)
+        state = replace(state, networks=(seen.Network("n", NAME, OURS),), subnets=subnets, ports=ports + dhcp)
+    if draw(st.booleans()):
+        rules = tuple((f"rule-{number}", rule) for number, rule in enumerate(draw(st.sets(RULES))))
+        state = replace(state, security_groups=(seen.SecurityGroup("g", NAME, OURS, rules),))
+    return state
+
+
+@given(wanted_stacks, states())
+def test_after_the_plan_there_is_nothing_to_do(desired, state):
+    after = model.apply_to_stack(desired, state, plan(desired, state))
+    assert plan(desired, after).actions == ()
+
+
+@given(wanted_stacks, states())
+def test_an_interrupted_plan_is_finished_by_the_next(desired, state):
+    steps = plan(desired, state)
+    for done in range(len(steps.actions)):
+        half = model.apply_to_stack(desired, state, replace(steps, actions=steps.actions[:done]))
+        after = model.apply_to_stack(desired, half, plan(desired, half))
+        assert plan(desired, after).actions == ()
+
+
+@given(wanted_stacks, states())
+def test_absent_leaves_nothing_and_present_makes_all(desired, state):
+    after = model.apply_to_stack(desired, state, plan(desired, state))
+    if desired.present:
+        assert {s.name for s in desired.subnets} <= {s.name for s in after.subnets}
+        ingress = {rule for rule, _description in desired.rules if rule.direction == "ingress"}
+        assert {rule for _id, rule in after.security_groups[0].rules if rule.direction == "ingress"} == ingress
+    else:
+        assert (after.networks, after.routers, after.security_groups) == ((), (), ())
+
+
+@pytest.mark.parametrize(
+    ("collection", "resource"),
+    [
+        ("networks", seen.Network("n", NAME, None)),
+        ("networks", seen.Network("n", NAME, THEIRS)),
+        ("routers", seen.Router("r", NAME, None)),
+        ("security_groups", seen.SecurityGroup("g", NAME, None)),
+    ],
+)
+def test_a_taken_name_is_an_error_when_present_and_left_alone_when_absent(collection, resource):
+    state = seen.NetworkStackState(external_network_id="ext-1", **{collection: (resource,)})
+    present = want.NetworkStack(COHORT, NAME, "public")
+    with pytest.raises(PlanError, match=rf"{resource.id}\) exists and .*left alone"):
+        plan(present, state)
+    assert plan(replace(present, present=False), state).actions == ()
+
+
+def test_a_network_in_use_is_not_removed_and_its_users_are_named():
+    port = seen.Port("p", "demo-ada", Owner(COHORT, "ada"), "n", "server", "compute:nova")
+    state = seen.NetworkStackState(networks=(seen.Network("n", NAME, OURS),), ports=(port,))
+    with pytest.raises(PlanError, match="still in use by demo-ada; remove the cohort's instances first"):
+        plan(want.NetworkStack(COHORT, NAME, present=False), state)
+
+
+def test_the_plan_in_words():
+    state = seen.NetworkStackState(
+        external_network_id="ext-1",
+        networks=(seen.Network("n", NAME, OURS),),
+        subnets=(seen.Subnet("s", "a", OURS, "10.0.0.0/24", gateway_ip="10.0.0.1"),),
+        security_groups=(seen.SecurityGroup("g", NAME, OURS, (("1", OPEN),)),),
+    )
+    desired = want.NetworkStack(
+        COHORT, NAME, "public", (model.subnet("a", dns_nameservers=("9.9.9.9",)),), ((SSH, "Shell"),)
+    )
+    assert plan(desired, state).in_words().splitlines() == [
+        "~ change subnet a: dns_nameservers [] -> [9.9.9.9]",
+        "+ create router coursevm-demo (gateway public)",
+        "~ attach subnet a (to router coursevm-demo)",
+        "- delete rule ingress tcp 1-65535 from anywhere (IPv4)",
+        "+ create rule ingress tcp 22 from anywhere (IPv4) (Shell)",
+    ]
+
+
+def test_another_cidr_is_reported_and_left():
+    state = seen.NetworkStackState(
+        networks=(seen.Network("n", NAME, OURS),),
+        subnets=(seen.Subnet("s", "a", OURS, "10.9.0.0/24"),),
+        security_groups=(seen.SecurityGroup("g", NAME, OURS),),
+    )
+    steps = plan(want.NetworkStack(COHORT, NAME, None, (model.subnet("a"),)), state)
+    assert steps.actions == ()
+    assert "cidr is 10.9.0.0/24, declared 10.0.0.0/24" in str(steps.drift[0])
