@@ -13,7 +13,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import roster
 from ansible_collections.ouseful.coursevm.plugins.plugin_utils import credentials
-from ansible_collections.ouseful.coursevm.plugins.plugin_utils.credentials import Credentials, CredentialsError
+from ansible_collections.ouseful.coursevm.plugins.plugin_utils.credentials import CredentialsError, PlainKey, Vault
 
 ARGUMENT_SPEC = {
     "path": {"type": "path", "required": True},
@@ -42,41 +42,29 @@ class ActionModule(ActionBase):
 
     def _ensure(self, path: str, cohort: str, students: list[str]) -> dict[str, t.Any]:
         path = self._loader.path_dwim(path)
-        wrong = {student: problem for student in students if (problem := roster.id_problem(student))}
+        wrong = [f"{name!r} {', '.join(problem)}" for name in students if (problem := roster.id_problem(name))]
         if wrong:
-            raise CredentialsError("students: " + "; ".join(f"{name!r} {what}; {mend}" for name, (what, mend) in wrong.items()))
+            raise CredentialsError(f"students: {'; '.join(wrong)}")
         # Ansible offers no public way to the vault secrets that it was given.
-        vault = credentials.Vault(self._loader._vault.secrets, C.config.get_config_value("DEFAULT_VAULT_ENCRYPT_IDENTITY"))
+        vault_id = C.config.get_config_value("DEFAULT_VAULT_ENCRYPT_IDENTITY")
+        vault = Vault(self._loader._vault.secrets, vault_id)
         store = credentials.Store(path, check_mode=self._task.check_mode)
         with store.opened():
             vault.check([file for student in students if (file := store.path / f"{student}.yml").exists()])
             store.ensure_own_mode()
-            operator = store.ensure(
-                "operator",
-                "operator",
-                make=lambda: Credentials.make(f"operator@{cohort}"),
-                encode=lambda made: f"{made.ssh_private_key}\n".encode(),
-                recover=lambda file: f"{Credentials.public_key(file)} operator@{cohort}",
-            )
-            public_keys = {
-                student: store.ensure(
-                    student,
-                    f"{student}.yml",
-                    make=lambda: Credentials.make(f"{student}@{cohort}"),
-                    encode=vault.encrypt,
-                    recover=vault.public_key,
-                )
-                for student in students
-            }
-        created = [os.path.splitext(name)[0] for name in store.written if not name.endswith(".pub")]
+            comment = f"operator@{cohort}"
+            operator = store.ensure("operator", comment, PlainKey(comment))
+            public_keys = {student: store.ensure(student, f"{student}@{cohort}", vault) for student in students}
+        written = "".join(f"{name}\n" for name in store.written)
+        closed = "".join(f"{name}: mode set, closed to others\n" for name in store.modes_set)
         return {
             "changed": bool(store.written or store.modes_set),
-            "created": created,
+            "created": store.created,
             "public_keys": public_keys,
             "operator_public_key": operator,
             "operator_private_key_file": os.path.join(path, "operator"),
             "diff": [
-                {"before_header": path, "after_header": path, "before": "", "after": "".join(f"{name}\n" for name in store.written)},
-                {"prepared": "".join(f"{name}: mode set to be closed to others\n" for name in store.modes_set)},
+                {"before_header": path, "after_header": path, "before": "", "after": written},
+                {"prepared": closed},
             ],
         }

@@ -15,8 +15,8 @@ description:
     C(coursevm_instance) (C(id), C(name), C(status), C(floating_ip), C(fixed_ips)). C(ansible_host) is the floating IP,
     when there is one.
   - Variables of the cohort's group are C(coursevm_cohort), C(coursevm_cloud) and C(coursevm_strays), the cohort's
-    instances in the cloud which belong to nobody in the roster. They are no hosts, so that no play configures or removes
-    them by accident; a warning names them.
+    instances in the cloud which belong to nobody in the roster. They are no hosts, so that no play configures or
+    removes them by accident; a warning names them.
   - Values from the roster and the cloud are never evaluated as templates.
 version_added: 0.1.0
 author: The ouseful.coursevm contributors (@ouseful)
@@ -88,6 +88,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import ownership, roster
+from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import NAME_PATTERN
 
 try:
     import jmespath
@@ -110,6 +111,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
         cohort, cloud = self.get_option("cohort"), self.get_option("cloud")
+        if not NAME_PATTERN.fullmatch(cohort):
+            raise AnsibleParserError(f"cohort: {cohort!r} is not {roster.STUDENT_ID_RULE}.")
         file = os.path.join(os.path.dirname(os.path.abspath(path)), os.path.expanduser(self.get_option("roster")))
         try:
             students = roster.read(file)
@@ -127,7 +130,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
     def _servers(self, cloud: str, cohort: str) -> list[t.Any]:
         """The cohort's instances as the compute service describes them; a warning and none when it cannot be asked."""
         # openstacksdk takes a while to import: only where a cloud is to be asked.
-        from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import IMPORT_ERROR, Cloud, CloudError
+        from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import (  # noqa: PLC0415
+            IMPORT_ERROR,
+            Cloud,
+            CloudError,
+        )
 
         try:
             if IMPORT_ERROR:

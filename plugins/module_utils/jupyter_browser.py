@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import html.parser
 import json
+import re
+import ssl
 import time
 import traceback
 import typing as t
@@ -157,7 +159,9 @@ class Browser:
         # A gateway's timeout may have started one all the same: ask again only where none was started.
         started = self.request("POST", "api/kernels", {429, 503}, json={}, headers=self._same_origin())
         if started.status_code != 201:
-            raise ProbeError(f"starting a kernel gives HTTP {started.status_code} {started.reason}: {started.text[:200]}")
+            raise ProbeError(
+                f"starting a kernel gives HTTP {started.status_code} {started.reason}: {started.text[:200]}"
+            )
         kernel = f"api/kernels/{started.json()['id']}"
         try:
             return self._run_in(kernel, code)
@@ -170,7 +174,8 @@ class Browser:
         socket = self._open_socket(f"{kernel}/channels?session_id={session}")
         try:
             self._converse(socket, session, "kernel_info_request", {})
-            messages = self._converse(socket, session, "execute_request", {"code": code, "silent": False, "allow_stdin": False})
+            request = {"code": code, "silent": False, "allow_stdin": False}
+            messages = self._converse(socket, session, "execute_request", request)
         except websocket.WebSocketTimeoutException:
             raise ProbeError(f"the kernel has not answered within {self.deadline.seconds:g} s") from None
         except (websocket.WebSocketException, OSError) as error:
@@ -209,8 +214,8 @@ class Browser:
         """Sends a request to the kernel; gives every message it causes, up to the reply and to being idle again."""
         message_id = uuid.uuid4().hex
         header = {"msg_id": message_id, "session": session, "username": "", "msg_type": kind, "version": "5.3"}
-        request = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell", "buffers": []}
-        socket.send(json.dumps(request))
+        request = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
+        socket.send(json.dumps({**request, "buffers": []}))
         messages, replied, idle = [], False, False
         while not (replied and idle):
             socket.settimeout(self.deadline.left("the kernel has not answered"))
@@ -237,15 +242,11 @@ class Browser:
 
     def _socket_tls(self) -> dict[str, t.Any]:
         if self._verify is False:
-            import ssl
-
             return {"cert_reqs": ssl.CERT_NONE, "check_hostname": False}
         return {"ca_certs": self._verify} if isinstance(self._verify, str) else {}
 
 
-def _root_cause(error: BaseException) -> str:
-    """What the operating system says, out of the exceptions that requests and urllib3 wrap around it."""
-    while error.__context__ is not None and not isinstance(error, OSError | TimeoutError):
-        error = error.__context__
-    reason = getattr(error.args[0] if error.args else None, "reason", error)
-    return str(reason).rpartition(": ")[2] or type(error).__name__
+def _root_cause(error: Exception) -> str:
+    """What the operating system says, out of the objects that requests and urllib3 wrap around it."""
+    found = re.search(r"\[Errno -?\d+\] ([^')\"]+)|(timed out)", str(error))
+    return (found[1] or found[2]).strip() if found else type(error).__name__

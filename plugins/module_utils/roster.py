@@ -13,10 +13,9 @@ import dataclasses
 import io
 import re
 
+from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import NAME_PATTERN
 from ansible_collections.ouseful.coursevm.plugins.module_utils.suggest import closest
 
-#: What may name a student: it becomes part of host names, server names, tags and file names.
-STUDENT_ID = re.compile(r"[a-z][a-z0-9-]{0,30}")
 STUDENT_ID_RULE = "a lower-case letter, then up to 30 lower-case letters, digits and hyphens"
 #: Names which already mean something to Ansible or to the directory of credentials.
 RESERVED_IDS = frozenset({"all", "localhost", "operator", "ungrouped"})
@@ -62,9 +61,9 @@ class RosterError(ValueError):
 def id_problem(student: object) -> tuple[str, str] | None:
     """What is wrong with a student's id, and the mend; None when it is a good one."""
     text = str(student)
-    if not isinstance(student, str) or not STUDENT_ID.fullmatch(student):
+    if not isinstance(student, str) or not NAME_PATTERN.fullmatch(student):
         proposal = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:31]
-        mend = f"use e.g. {proposal!r}" if STUDENT_ID.fullmatch(proposal) else "choose another one"
+        mend = f"use e.g. {proposal!r}" if NAME_PATTERN.fullmatch(proposal) else "choose another one"
         return f"is not a student id ({STUDENT_ID_RULE})", mend
     if student in RESERVED_IDS:
         return "is a reserved name", f"use e.g. {f'{student}-1'!r}"
@@ -91,7 +90,7 @@ def parse(data: bytes, file: str) -> list[dict[str, str]]:
     rows, problems = _rows(_decode(data, file))
     if not rows:
         if not problems:
-            problems = [Problem("the roster is empty", "give it a header line with a column 'id', then a row per student")]
+            problems = [Problem("the roster is empty", "give it a header with a column 'id', then a row per student")]
         raise RosterError(file, problems)
     (header_line, header), *body = rows
     problems += _header_problems(header, header_line)
@@ -103,7 +102,7 @@ def parse(data: bytes, file: str) -> list[dict[str, str]]:
     for line, cells in body:
         found = _row_problems(header, line, cells)
         if not found:
-            student = {name: cell for name, cell in zip(header, cells) if name}
+            student = {name: cell for name, cell in zip(header, cells, strict=False) if name}
             student_id = student["id"]
             if student_id in lines:
                 mend = "remove one of the rows or give one of the students another id"

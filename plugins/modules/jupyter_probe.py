@@ -1,3 +1,4 @@
+#!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Asks a running Jupyter server what a student's browser would ask it."""
 
@@ -87,7 +88,8 @@ checks:
   contains:
     name:
       description: >-
-        V(login_page), V(api_closed), V(wrong_password_refused), V(password_accepted), V(kernel), V(port_<number>_closed).
+        V(login_page), V(api_closed), V(wrong_password_refused), V(password_accepted), V(kernel),
+        V(port_<number>_closed).
       type: str
     ok:
       description: Whether it is as it should be.
@@ -158,9 +160,10 @@ class Probe:
     def _login_page(self, visitor: Browser) -> str:
         page = visitor.login_page()
         server, wanted = page.headers.get("Server", ""), self._params["served_by"]
+        found = f"{page.url} is served by {server or 'a server that does not tell its name'}"
         if not server.lower().startswith(wanted.lower()):
-            raise ProbeError(f"{page.url} is served by {server or 'a server that does not tell its name'}, not by {wanted}")
-        return f"{page.url}, served by {server or 'a server that does not tell its name'}"
+            raise ProbeError(f"{found}, not by {wanted}")
+        return found
 
     def _api_closed(self, visitor: Browser) -> str:
         if visitor.may_use_the_api():
@@ -196,7 +199,8 @@ class Probe:
             return "no answer"
         except OSError as error:
             return error.strerror or str(error)
-        raise ProbeError(f"port {port} of {host} accepts connections; close it in the security group or listen on loopback")
+        mend = "close it in the security group, or let the service listen on loopback only"
+        raise ProbeError(f"port {port} of {host} accepts connections; {mend}")
 
 
 def main() -> None:
@@ -219,7 +223,9 @@ def main() -> None:
         module.fail_json(missing_required_lib("websocket-client"), exception=jupyter_browser.WEBSOCKET_IMPORT_ERROR)
     parts = urlsplit(module.params["url"])
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        module.fail_json(f"url: {module.params['url']!r} is not a base URL; use e.g. http://192.0.2.7/ or https://host/jupyter/")
+        module.fail_json(
+            f"url: {module.params['url']!r} is not a base URL; use e.g. http://192.0.2.7/ or https://host/jupyter/"
+        )
     module.params["url"] = module.params["url"].rstrip("/") + "/"
 
     start = time.monotonic()
@@ -229,7 +235,9 @@ def main() -> None:
     failed = [f"{check['name']}: {check['detail']}" for check in probe.checks if not check["ok"]]
     if failed:
         text = "; ".join(failed)
-        module.fail_json(f"{module.params['url']}: {len(failed)} of {len(probe.checks)} checks failed: {text}", **result)
+        module.fail_json(
+            f"{module.params['url']}: {len(failed)} of {len(probe.checks)} checks failed: {text}", **result
+        )
     module.exit_json(changed=False, **result)
 
 

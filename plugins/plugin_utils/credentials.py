@@ -31,6 +31,7 @@ except ImportError as error:
 else:
     IMPORT_ERROR = None
 
+
 class CredentialsError(Exception):
     """What keeps the credentials from being made or read, in words, with the mend."""
 
@@ -55,18 +56,6 @@ class Credentials:
         password = "-".join(textwrap.wrap(pwd.genword(length=16, charset="ascii_50"), 4))
         return cls(password, f"{public.decode()} {comment}", private.decode().rstrip("\n"))
 
-    @staticmethod
-    def public_key(file: pathlib.Path) -> str:
-        """The public key that belongs to the private one in `file`. Raises CredentialsError."""
-        try:
-            key = serialization.load_ssh_private_key(file.read_bytes(), password=None).public_key()
-        except (ValueError, TypeError) as error:
-            raise CredentialsError(
-                f"{file} is not an OpenSSH private key without a passphrase ({error}): restore it from a backup, "
-                f"or write its public key to {file}.pub with 'ssh-keygen -y'."
-            ) from None
-        return key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
-
     def to_yaml(self) -> str:
         """Readable in `ansible-vault view`: the private key as a block."""
         return (
@@ -76,8 +65,34 @@ class Credentials:
         )
 
 
+class PlainKey:
+    """Keeps the private key alone, in OpenSSH's format and not encrypted."""
+
+    suffix = ""
+
+    def __init__(self, comment: str):
+        self._comment = comment
+
+    def encode(self, credentials: Credentials) -> bytes:
+        return f"{credentials.ssh_private_key}\n".encode()
+
+    def public_key(self, file: pathlib.Path) -> str:
+        """The public key that belongs to the private one in `file`. Raises CredentialsError."""
+        try:
+            key = serialization.load_ssh_private_key(file.read_bytes(), password=None).public_key()
+        except (ValueError, TypeError) as error:
+            raise CredentialsError(
+                f"{file} is not an OpenSSH private key without a passphrase ({error}): restore it from a backup, "
+                f"or write its public key to {file}.pub with 'ssh-keygen -y'."
+            ) from None
+        text = key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
+        return f"{text} {self._comment}"
+
+
 class Vault:
-    """The vault secrets that Ansible was started with."""
+    """Keeps all of the credentials, encrypted with the vault secret that Ansible was started with."""
+
+    suffix = ".yml"
 
     def __init__(self, secrets: list[tuple[str, t.Any]] | None, encrypt_vault_id: str | None):
         """Raises CredentialsError when there is none, or none with the id to encrypt with."""
@@ -92,12 +107,11 @@ class Vault:
         except AnsibleError as error:
             raise CredentialsError(f"No vault secret to encrypt with: {error}") from None
 
-    def encrypt(self, credentials: Credentials) -> bytes:
+    def encode(self, credentials: Credentials) -> bytes:
         return self._vault.encrypt(credentials.to_yaml(), self._secret, vault_id=self._vault_id)
 
     def check(self, files: list[pathlib.Path]) -> None:
-        """Whether the files look encrypted, and whether one of them can be decrypted: a few ms each add up.
-        Raises CredentialsError."""
+        """Raises CredentialsError unless every file looks encrypted and one can be decrypted: a few ms each add up."""
         for file in files:
             with file.open("rb") as stream:
                 self._check_header(file, stream.read(64))
@@ -137,7 +151,8 @@ class Store:
     def __init__(self, path: str, check_mode: bool):
         self.path = pathlib.Path(path)
         self._check_mode = check_mode
-        #: Names of the files that were (or would be) written, and of those whose mode was set.
+        #: For whom credentials were (or would be) made; the files written for that, and those whose mode was set.
+        self.created: list[str] = []
         self.written: list[str] = []
         self.modes_set: list[str] = []
 
@@ -159,14 +174,13 @@ class Store:
             where = error.filename or self.path
             raise CredentialsError(f"{where}: {error.strerror}; check its owner, its mode and the disk.") from None
 
-    def ensure(self, name: str, secret: str, make: t.Callable[[], Credentials],
-               encode: t.Callable[[Credentials], bytes], recover: t.Callable[[pathlib.Path], str]) -> str:
-        """The public key in `<name>.pub`, whose other half is in the file `secret`; both are made when missing.
+    def ensure(self, name: str, comment: str, keeper: PlainKey | Vault) -> str:
+        """The public key in `<name>.pub`, whose other half `keeper` keeps next to it; both are made when missing.
 
-        `recover` reads the public key out of the secret file: a run that was interrupted may have left it alone.
-        Raises CredentialsError when the secret file is the missing one.
+        An interrupted run may have left the keeper's file alone: then the public key is read out of that.
+        Raises CredentialsError when the keeper's file is the missing one.
         """
-        public, secret_file = self.path / f"{name}.pub", self.path / secret
+        public, secret_file = self.path / f"{name}.pub", self.path / f"{name}{keeper.suffix}"
         if public.exists():
             if secret_file.exists():
                 self._ensure_mode(public, 0o600)
@@ -177,14 +191,16 @@ class Store:
                 f"{public.name} to have new credentials made (and then given to the VM)."
             )
         if secret_file.exists():
-            key = recover(secret_file)
-        elif self._check_mode:
-            key = f"ssh-ed25519 (to be made) {name}"
-            self.written.append(secret)
+            key = keeper.public_key(secret_file)
         else:
-            credentials = make()
-            self._write(secret, encode(credentials))
-            key = credentials.ssh_public_key
+            self.created.append(name)
+            if self._check_mode:
+                key = f"ssh-ed25519 (to be made) {comment}"
+                self.written.append(secret_file.name)
+            else:
+                credentials = Credentials.make(comment)
+                self._write(secret_file.name, keeper.encode(credentials))
+                key = credentials.ssh_public_key
         self._write(public.name, f"{key}\n".encode())
         return key
 

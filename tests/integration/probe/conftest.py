@@ -92,7 +92,13 @@ def start_jupyter(jupyter_bin, tmp_path_factory):
             home, port = tmp_path_factory.mktemp("jupyter"), free_port()
             identity = {"hashed_password": f"argon2:{argon2.hash(password)}"} if password else {"hashed_password": ""}
             config = {
-                "ServerApp": {"base_url": base_url, "ip": "127.0.0.1", "port": port, "port_retries": 0, "root_dir": str(home)},
+                "ServerApp": {
+                    "base_url": base_url,
+                    "ip": "127.0.0.1",
+                    "port": port,
+                    "port_retries": 0,
+                    "root_dir": str(home),
+                },
                 "PasswordIdentityProvider": identity,
                 "IdentityProvider": {"token": ""},
             }
