@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ansible_collections.ouseful.coursevm.plugins.module_utils.suggest import unknown
+from ansible_collections.ouseful.coursevm.plugins.module_utils.suggest import closest
 
 try:
     import openstack.config
@@ -287,8 +287,10 @@ def _read_settings(parameters: dict[str, Any]) -> Any:
         names = [name for name in config.get_cloud_names() if name != "defaults"]
         if wanted in names:
             raise CloudError(f"The settings of cloud '{wanted}' are not usable: {_short(error)}") from error
-        known = unknown("cloud", wanted, names) if names else f"No cloud is called '{wanted}'."
-        raise CloudError(f"{known} {_looked(config, ', '.join(sorted(names)))}") from error
+        near = closest(wanted, names)
+        guess = f"; closest: {', '.join(near)}" if near else ""
+        looked = _looked(config, ", ".join(sorted(names)))
+        raise CloudError(f"No cloud is called '{wanted}'{guess}. {looked}") from error
     except (ksa_exceptions.ClientException, TypeError, ValueError) as error:
         wanted = cloud or (config and config.default_cloud) or "given by auth"
         raise CloudError(f"The settings of cloud '{wanted}' are incomplete or wrong: {_short(error)}") from error

@@ -1,0 +1,251 @@
+"""How requests are made, repeated and explained, against an HTTP server that misbehaves as it is told."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from ansible_collections.ouseful.coursevm.plugins.module_utils import apply, cloud
+from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError
+
+DROP = "close the connection without an answer"
+
+
+class Misbehaving(BaseHTTPRequestHandler):
+    """Answers /v3/auth/tokens as Keystone does, and everything else from the server's list of answers."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self):
+        """Answer any request."""
+        length = int(self.headers.get("Content-Length") or 0)
+        body = json.loads(self.rfile.read(length)) if length else None
+        if self.path == "/v3/auth/tokens":
+            password = body["auth"]["identity"]["password"]["user"]["password"]
+            self.send(*((201, self.server.token()) if password == "right" else (401, {"error": {"message": "no"}})))
+            return
+        self.server.seen.append((self.command, self.path, body))
+        status, *rest = self.server.answers.pop(0)
+        if status == DROP:
+            self.close_connection = True
+            return
+        self.send(status, *rest)
+
+    def send(self, status, body=None, headers=None):
+        """Send an answer."""
+        content = body.encode() if isinstance(body, str) else json.dumps(body or {}).encode()
+        self.send_response(status)
+        for name, value in {"X-Subject-Token": "t", "Content-Length": len(content), **(headers or {})}.items():
+            self.send_header(name, str(value))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_GET = do_POST = do_PUT = do_DELETE = answer
+
+    def log_message(self, *args):
+        """Say nothing."""
+
+
+class Server(ThreadingHTTPServer):
+    """The server with its list of answers to come and of requests seen."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Misbehaving)
+        self.answers = []
+        self.seen = []
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+    def token(self):
+        """The body of a token, with the catalogue."""
+        paths = {"network": "/net", "compute": "/compute/v2.1", "image": "/img"}
+        catalog = [
+            {
+                "type": kind,
+                "name": kind,
+                "endpoints": [{"interface": "public", "region_id": "R", "region": "R", "url": f"{self.url}{path}"}],
+            }
+            for kind, path in paths.items()
+        ]
+        project = {"id": "p-1", "name": "p", "domain": {"id": "default", "name": "Default"}}
+        user = {"id": "u-1", "name": "u", "domain": {"id": "default", "name": "Default"}}
+        expires = "2099-01-01T00:00:00.000000Z"
+        return {"token": {"catalog": catalog, "project": project, "user": user, "expires_at": expires, "methods": []}}
+
+
+@pytest.fixture
+def server():
+    """A server that is running."""
+    running = Server()
+    thread = threading.Thread(target=running.serve_forever)
+    thread.start()
+    yield running
+    running.shutdown()
+    thread.join()
+    running.server_close()
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch, tmp_path):
+    """No settings from the machine that the tests run on."""
+    for name in ("OS_CLOUD", "OS_CLIENT_CONFIG_FILE", "OS_AUTH_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("openstack.config.loader.CONFIG_FILES", [str(tmp_path / "clouds.yaml")])
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """The pauses that were made, without making them."""
+    made = []
+    monkeypatch.setattr(time, "sleep", made.append)
+    return made
+
+
+def login(server, password="right", **parameters):
+    """Log in at the server."""
+    auth = {
+        "auth_url": server.url,
+        "username": "u",
+        "password": password,
+        "project_name": "p",
+        "user_domain_name": "Default",
+        "project_domain_name": "Default",
+    }
+    return Cloud({"auth": auth, "api_timeout": 5, **parameters})
+
+
+def test_logging_in_costs_one_request_and_no_discovery(server):
+    server.answers = [(200, {"servers": []}), (200, {"networks": []})]
+    connected = login(server)
+    connected.list("compute", "/servers", "servers")
+    connected.list("network", "/networks", "networks", {"name": ["a", "b"]})
+    assert connected.requests == 3
+    assert [path for _method, path, _body in server.seen] == [
+        "/compute/v2.1/servers",
+        "/net/v2.0/networks?name=a&name=b",
+    ]
+    assert connected.project_id == "p-1"
+
+
+def test_a_wrong_password_is_said(server):
+    with pytest.raises(CloudError, match="refused u: wrong user name, password") as caught:
+        login(server, "wrong")
+    assert caught.value.status == 401
+
+
+def test_pages_are_followed(server):
+    link = f"{server.url}/net/v2.0/ports?marker=1"
+    server.answers = [
+        (200, {"ports": [{"id": 1}], "ports_links": [{"rel": "next", "href": link}]}),
+        (200, {"ports": [{"id": 2}]}),
+        (200, {"images": [{"id": 1}], "next": "/v2/images?marker=1"}),
+        (200, {"images": [{"id": 2}]}),
+    ]
+    connected = login(server)
+    assert [port["id"] for port in connected.list("network", "/ports", "ports", {"project_id": "x"})] == [1, 2]
+    assert [image["id"] for image in connected.list("image", "/images", "images")] == [1, 2]
+    assert [seen[1] for seen in server.seen][1::2] == ["/net/v2.0/ports?marker=1", "/img/v2/images?marker=1"]
+
+
+def test_a_busy_or_broken_service_is_asked_again_after_the_pause_it_wants(server, pauses):
+    server.answers = [(429, {}, {"Retry-After": 7}), (503, "<h1>Down</h1>"), (DROP,), (200, {"network": {"id": 1}})]
+    assert login(server).get("network", "/networks/1") == {"network": {"id": 1}}
+    assert pauses == [7, 14, 28]
+
+
+def test_it_is_given_up_in_the_end_in_words(server, pauses):
+    server.answers = [(503, "<html><h1>Service Unavailable</h1></html>")] * cloud.ATTEMPTS
+    with pytest.raises(CloudError, match=r"HTTP 503 from the network service .*/networks\): Service Unavailable"):
+        login(server).get("network", "/networks")
+    assert len(pauses) == cloud.ATTEMPTS - 1
+
+
+def test_a_refusal_is_not_repeated_and_a_quota_is_named(server, pauses):
+    server.answers = [
+        (403, {"forbidden": {"message": "Quota exceeded for instances: Requested 1, but already used 10 of 10"}}),
+        (
+            409,
+            {
+                "NeutronError": {
+                    "type": "OverQuota",
+                    "message": "Quota exceeded for resources: ['floatingip'].",
+                    "detail": "",
+                }
+            },
+        ),
+        (403, {"forbidden": {"message": "Policy doesn't allow os_compute_api:servers:create"}}),
+    ]
+    connected = login(server)
+    for service, message, quota in (
+        ("compute", "A quota of the project is used up: Quota exceeded for instances", True),
+        ("network", r"A quota of the project is used up: Quota exceeded for resources: \['floatingip'\]", True),
+        ("compute", "the project's user may not do this: Policy", False),
+    ):
+        with pytest.raises(CloudError, match=message) as caught:
+            connected.post(service, "/things", {})
+        assert caught.value.is_quota is quota
+    assert pauses == []
+
+
+@pytest.mark.parametrize("trouble", [(DROP,), (502, "bad gateway"), (504, "timeout")])
+def test_a_lost_creation_is_looked_for_before_it_is_repeated(server, pauses, trouble):
+    connected = login(server)
+    server.answers = [trouble, (200, {"ports": []}), trouble, (200, {"ports": [{"id": 1}]})]
+
+    def look():
+        found = connected.list("network", "/ports", "ports")
+        return {"port": found[0]} if found else None
+
+    assert apply.create_once(connected, "network", "/ports", {"port": {}}, look) == {"port": {"id": 1}}
+    assert [method for method, _path, _body in server.seen] == ["POST", "GET", "POST", "GET"]
+
+
+def test_a_creation_that_was_turned_away_is_repeated_without_looking(server, pauses):
+    server.answers = [(429, {}, {"Retry-After": 1}), (201, {"port": {"id": 1}})]
+    assert login(server).post("network", "/ports", {})["port"]["id"] == 1
+    assert pauses == [1]
+
+
+def test_deleting_what_is_gone_is_no_error(server):
+    server.answers = [(404, {"NeutronError": {"message": "not found"}})]
+    login(server).delete("network", "/ports/1")
+
+
+def test_a_service_that_is_not_there_is_named_with_the_regions(server):
+    with pytest.raises(CloudError, match=r"no network service in region 'X'\. Its regions: R"):
+        login(server, region_name="X").get("network", "/networks")
+
+
+@pytest.mark.parametrize(
+    ("file", "asked", "message"),
+    [
+        (None, None, "No cloud is named: .* There is no clouds.yaml; looked for .*clouds.yaml"),
+        (None, "dev", "No cloud is called 'dev'. There is no clouds.yaml"),
+        ("clouds: {dev: {}, prod: {}}", "dve", "No cloud is called 'dve'; closest: dev.*clouds.yaml has: dev, prod"),
+        ("clouds: {dev: {}, prod: {}}", None, "give the option cloud or set OS_CLOUD. .* has: dev, prod"),
+        ("clouds: [", "dev", "is there, but can't be read as YAML"),
+        ("clouds: {dev: {auth: {}}}", "dev", "The settings of cloud 'dev' are incomplete or wrong.*auth_url"),
+    ],
+)
+def test_wrong_settings_are_explained(tmp_path, file, asked, message):
+    if file:
+        (tmp_path / "clouds.yaml").write_text(file)
+    with pytest.raises(CloudError, match=message):
+        Cloud({"cloud": asked})
+
+
+def test_an_unreachable_cloud_is_said_with_its_address():
+    auth = {
+        "auth_url": "http://127.0.0.1:1",
+        "username": "u",
+        "password": "p",
+        "user_domain_name": "D",
+        "project_name": "p",
+        "project_domain_name": "D",
+    }
+    with pytest.raises(CloudError, match=r"Cannot reach the identity service .*127.0.0.1:1/v3: Connection refused"):
+        Cloud({"auth": auth})

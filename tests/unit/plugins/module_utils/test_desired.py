@@ -1,0 +1,108 @@
+"""What parameters are refused, and how they are put into one form."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.ouseful.coursevm.plugins.module_utils import desired
+
+SUBNET = {"name": None, "gateway_ip": None, "dns_nameservers": None, "allocation_pools": None, "enable_dhcp": None}
+RULE = {
+    "direction": "ingress",
+    "ethertype": None,
+    "protocol": "tcp",
+    "port_range_min": 22,
+    "port_range_max": None,
+    "remote_ip_prefix": None,
+    "description": None,
+}
+
+
+def stack(subnets=(), rules=(), **parameters):
+    """Parameters of network_stack."""
+    return {
+        "cohort": "demo",
+        "name": None,
+        "external_network": None,
+        "state": "present",
+        "subnets": [{**SUBNET, **subnet} for subnet in subnets],
+        "security_group_rules": [{**RULE, **rule} for rule in rules],
+        **parameters,
+    }
+
+
+def cohort(*instances, **parameters):
+    """Parameters of instances."""
+    common = dict.fromkeys(("image", "flavor", "network", "security_groups", "floating_network", "availability_zone"))
+    empty = {"name": None, "user_data": None, "metadata": None}
+    listed = [{**empty, **instance} for instance in instances]
+    return {"cohort": "demo", "instances": listed, "state": "present", "prune": False, **common, **parameters}
+
+
+def test_names_follow_from_the_cohort():
+    wanted = desired.network_stack(stack([{"cidr": "10.0.0.0/24"}, {"cidr": "fd00::/64"}]))
+    assert (wanted.name, [subnet.name for subnet in wanted.subnets]) == (
+        "coursevm-demo",
+        ["coursevm-demo-4", "coursevm-demo-6"],
+    )
+    assert desired.cohort(cohort({"student": "ada"})).instances[0].name == "demo-ada"
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        ({"remote_ip_prefix": "0.0.0.0/0"}, "ingress tcp 22 from anywhere (IPv4)"),
+        ({"remote_ip_prefix": "::/0"}, "ingress tcp 22 from anywhere (IPv6)"),
+        ({"remote_ip_prefix": "10.1.2.3/8", "port_range_max": 30}, "ingress tcp 22-30 from 10.0.0.0/8 (IPv4)"),
+        ({"protocol": "6"}, "ingress tcp 22 from anywhere (IPv4)"),
+        ({"protocol": "ICMP", "port_range_min": 8, "port_range_max": 0}, "ingress icmp 8-0 from anywhere (IPv4)"),
+        ({"protocol": None, "port_range_min": None}, "ingress any protocol from anywhere (IPv4)"),
+    ],
+)
+def test_rules_have_one_form(rule, text):
+    ((made, _description),) = desired.network_stack(stack(rules=[rule])).rules
+    assert str(made) == text
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (stack(cohort="Demo!"), "cohort: 'Demo!' can't become part of a host name"),
+        (stack([{"cidr": "10.0.0.300/24"}]), r"subnets\[0\].cidr: '10.0.0.300/24'.*give a network"),
+        (stack([{"cidr": "10.0.0.0/24", "gateway_ip": "10.1.0.1"}]), "gateway_ip: 10.1.0.1 is not in 10.0.0.0/24"),
+        (stack([{"cidr": "10.0.0.0/24"}, {"cidr": "10.1.0.0/24"}]), "2 are called 'coursevm-demo-4'"),
+        (stack(rules=[{}, {}]), "'ingress tcp 22 from anywhere .IPv4.' is listed twice"),
+        (stack(rules=[{"protocol": None}]), "ports 22-22 are given but no protocol"),
+        (stack(rules=[{"port_range_min": 80, "port_range_max": 22}]), "80-22 is no range of ports"),
+        (stack(rules=[{"remote_ip_prefix": "x"}]), "remote_ip_prefix: 'x' is no network"),
+        (stack(rules=[{"remote_ip_prefix": "::/0", "ethertype": "IPv4"}]), "'::/0' is IPv6, but ethertype is IPv4"),
+    ],
+)
+def test_a_network_stack_that_cannot_be_is_refused(parameters, message):
+    with pytest.raises(desired.DesiredError, match=message):
+        desired.network_stack(parameters)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (cohort({"student": "Ada"}), r"instances\[0\].student: 'Ada'"),
+        (cohort({"student": "ada"}, {"student": "ada"}), "student 'ada' is listed 2 times"),
+        (cohort({"student": "ada", "name": "x"}, {"student": "bob", "name": "x"}), "name 'x' is listed 2 times"),
+        (cohort({"student": "ada", "metadata": {"coursevm:x": 1}}), "'coursevm:x' is reserved"),
+        (cohort({"student": "ada", "metadata": {"x": "y" * 256}}), "metadata 'x' is too long"),
+        (cohort({"student": "ada", "user_data": "x" * 50000}), "user_data has 66668 bytes in base64, Nova takes 65535"),
+        (cohort(state="absent", prune=True), "prune: goes with state present only"),
+    ],
+)
+def test_instances_that_cannot_be_are_refused(parameters, message):
+    with pytest.raises(desired.DesiredError, match=message):
+        desired.cohort(parameters)
+
+
+def test_user_data_is_compared_by_its_hash():
+    first, second = (
+        desired.cohort(cohort({"student": "ada", "user_data": text})).instances[0] for text in ("#cloud-config", "")
+    )
+    assert first.full_metadata != second.full_metadata
+    assert "cloud-config" not in str(first.full_metadata)
