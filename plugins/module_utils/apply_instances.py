@@ -17,7 +17,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Clou
 from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import Cohort, Instance
 from ansible_collections.ouseful.coursevm.plugins.module_utils.faults import explain
 from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import CohortState, FloatingIP, Port, Server
-from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import marker, tags
+from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import marker, owner_of_marker, tags
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Action, Plan
 
 PORTS_A_REQUEST = 50
@@ -90,6 +90,7 @@ class Apply:
         self.retries = retries
         self.tell = tell
         self.wanted = {instance.student: instance for instance in desired.instances}
+        self.polls = 0
         self.building: dict[str, Building] = {}
         self.used_up: dict[str, CloudError] = {}  # kinds of resource whose quota is used up
 
@@ -110,7 +111,7 @@ class Apply:
         self._each(of(("create", "server")), self._create_server)
         self._each(of(("bind", "floating IP")), self._bind_floating_ip)
         self._create_floating_ips(of(("create", "floating IP")))
-        self._wait_for_servers(set(plan.refused or {}))
+        self._wait_for_servers()
 
     # One student's step, failing for that student alone
 
@@ -156,8 +157,7 @@ class Apply:
         waiting = {action.id: action.student for action in actions}
         started = time.monotonic()
         while waiting:
-            self._pause(started)
-            there = {server.id: server for server in observed.servers(self.cloud, self.desired.cohort)}
+            there = self._poll(started)
             for server_id, student in list(waiting.items()):
                 server = there.get(server_id)
                 if server is None:
@@ -225,42 +225,39 @@ class Apply:
         body: Callable[[str], dict[str, Any]],
         keep: Callable[[str, dict[str, Any]], None],
     ) -> None:
-        """Create Neutron resources in lists; a list that is refused is tried again one by one."""
+        """Create Neutron resources in lists; a list that is refused or lost is gone through one by one."""
         path, plural = f"/{key}s", f"{key}s"
         waiting = [action for action in actions if not self.outcomes[action.student].error]
 
-        def found(description: str) -> dict[str, Any] | None:
-            present = self.cloud.list("network", path, plural, {"description": description})
-            return {key: present[0]} if present else None
+        def there() -> dict[str, dict[str, Any]]:
+            listed = self.cloud.list("network", path, plural, {"project_id": self.cloud.project_id})
+            return by_student(self.desired.cohort, listed)
+
+        def look(student: str) -> dict[str, Any] | None:
+            found = there().get(student)
+            return {key: found} if found else None
 
         def create_one(action: Action) -> None:
-            wanted = body(action.student)
-            answer = create_once(self.cloud, "network", path, {key: wanted}, lambda: found(wanted["description"]))
-            keep(action.student, answer[key])
+            student = action.student
+            answer = create_once(self.cloud, "network", path, {key: body(student)}, lambda: look(student))
+            keep(student, answer[key])
 
         for start in range(0, len(waiting), at_once):
             part = waiting[start : start + at_once]
             try:
-                answer = self.cloud.post("network", path, {plural: [body(action.student) for action in part]})
+                made = self.cloud.post("network", path, {plural: [body(action.student) for action in part]})[plural]
+                found = by_student(self.desired.cohort, made)
             except CloudError as error:
-                missing = part
+                found = {}
                 if error.lost:
                     time.sleep(LOOK_AFTER)
-                    missing = [action for action in part if not self._found_after_all(action, body, found, keep, key)]
-                # The first that meets a used up quota tells the others, see _attempt.
-                concurrently(lambda action: self._attempt(action, create_one), missing, 1)
-                continue
-            by_student = {(observed.owner_of_marker(made["description"])).student: made for made in answer[plural]}
+                    found = there()
             for action in part:
-                keep(action.student, by_student[action.student])
-                self.outcomes[action.student].done.append(str(action))
-
-    def _found_after_all(self, action: Action, body: Callable, found: Callable, keep: Callable, key: str) -> bool:
-        answer = found(body(action.student)["description"])
-        if answer:
-            keep(action.student, answer[key])
-            self.outcomes[action.student].done.append(str(action))
-        return answer is not None
+                if action.student in found:
+                    keep(action.student, found[action.student])
+                    self.outcomes[action.student].done.append(str(action))
+                else:  # the first that meets a used up quota spares the others the request, see _attempt
+                    self._attempt(action, create_one)
 
     def _bind_floating_ip(self, action: Action) -> None:
         port = self.outcomes[action.student].port
@@ -296,20 +293,19 @@ class Apply:
 
         return create_once(self.cloud, "compute", "/servers", {"server": body}, look)["server"]["id"]
 
-    def _wait_for_servers(self, refused: set[str]) -> None:
+    def _wait_for_servers(self) -> None:
         """Poll the cohort until each server is up, or has failed as often as allowed."""
         started = time.monotonic()
-        for student in self.wanted:
-            server = self.outcomes[student].server
-            if server and server.status == "BUILD" and student not in self.building and student not in refused:
-                self.building[student] = Building(server.id, started, self.retries)
+        for student, outcome in self.outcomes.items():
+            under_way = outcome.server and outcome.server.status == "BUILD" and not outcome.error
+            if under_way and student not in self.building:
+                self.building[student] = Building(outcome.server.id, started, self.retries)
         total = len(self.building)
         up = told = 0
         told_at = started
         while self.building:
-            self._pause(started)
             try:
-                there = {server.id: server for server in observed.servers(self.cloud, self.desired.cohort)}
+                there = self._poll(started)
             except CloudError as error:
                 self.tell(f"the cloud doesn't answer just now: {error}")
             else:
@@ -378,8 +374,17 @@ class Apply:
             building.started, building.leaving = time.monotonic(), False
             self.outcomes[student].done.append(f"create server {self.wanted[student].name} again")
 
-    def _pause(self, started: float) -> None:
+    def _poll(self, started: float) -> dict[str, Server]:
+        """The cohort's servers by id, after a pause that grows with the time since ``started``."""
         time.sleep(min(LONGEST_PAUSE, max(FIRST_PAUSE, PAUSE_SHARE * (time.monotonic() - started))))
+        self.polls += 1
+        return {server.id: server for server in observed.servers(self.cloud, self.desired.cohort)}
+
+
+def by_student(cohort: str, bodies: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Neutron's resources by the student of the cohort whose they are."""
+    owners = ((owner_of_marker(body["description"]), body) for body in bodies)
+    return {owner.student: body for owner, body in owners if owner and owner.cohort == cohort and owner.student}
 
 
 def _since(started: float) -> str:

@@ -109,7 +109,10 @@ class NetworkStackState:
 
 @dataclass(frozen=True)
 class Names:
-    """What the names in a declaration stand for, looked up only when there is something to do."""
+    """What the names in a declaration stand for, looked up only when there is something to do.
+
+    ``missing`` are networks and groups that are not there, which is an error except when only planning.
+    """
 
     flavor_id: str
     flavor: str
@@ -118,6 +121,7 @@ class Names:
     security_group_ids: tuple[str, ...] | None
     security_groups: tuple[str, ...] | None
     floating_network_id: str | None
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -186,11 +190,15 @@ def cohort(cloud: Cloud, desired: Cohort) -> CohortState:
     return CohortState(image_id=found_image, servers=found_servers, floating_ips=found_addresses)
 
 
-def rest_of_cohort(cloud: Cloud, desired: Cohort, state: CohortState) -> CohortState:
-    """The second look: ports, what the declared names stand for, and who else uses our names."""
+def rest_of_cohort(cloud: Cloud, desired: Cohort, state: CohortState, planning: bool = False) -> CohortState:
+    """The second look: ports, what the declared names stand for, and who else uses our names.
+
+    When only ``planning``, a network or group that isn't there yet is no error: network_stack, which would make it, is
+    only planning as well.
+    """
     looks = [
         lambda: all_ports(cloud),
-        lambda: _names(cloud, desired) if desired.present else None,
+        lambda: _names(cloud, desired, planning) if desired.present else None,
         lambda: cloud.list("compute", "/servers", "servers") if desired.present else [],
     ]
     found_ports, names, all_servers = concurrently(lambda look: look(), looks, READERS)
@@ -255,7 +263,7 @@ def pick(kind: str, wanted: str, found: list[dict[str, Any]], cohort_name: str |
     return named[0]
 
 
-def _names(cloud: Cloud, desired: Cohort) -> Names:
+def _names(cloud: Cloud, desired: Cohort, planning: bool) -> Names:
     flavors, networks, groups = concurrently(
         lambda look: cloud.list(*look),
         [
@@ -265,22 +273,31 @@ def _names(cloud: Cloud, desired: Cohort) -> Names:
         ],
         READERS,
     )
+    missing = []
+
+    def pick_or_plan(kind: str, wanted: str, found: list[dict[str, Any]]) -> dict[str, Any]:
+        if planning and not any(wanted in (body["id"], body["name"]) for body in found):
+            missing.append(f"{kind} {wanted}")
+            return {"id": "", "name": wanted}
+        return pick(kind, wanted, found, desired.cohort)
+
     flavor = pick("flavor", desired.flavor, flavors)
-    network = pick("network", desired.network, networks, desired.cohort)
-    wanted_groups = None
+    chosen_network = pick_or_plan("network", desired.network, networks)
+    chosen_groups = None
     if desired.security_groups is not None:
-        wanted_groups = [pick("security group", name, groups, desired.cohort) for name in desired.security_groups]
+        chosen_groups = [pick_or_plan("security group", name, groups) for name in desired.security_groups]
     external = [body for body in networks if body.get("router:external")]
     return Names(
         flavor_id=flavor["id"],
         flavor=flavor["name"],
-        network_id=network["id"],
-        network=network["name"],
-        security_group_ids=None if wanted_groups is None else tuple(sorted(body["id"] for body in wanted_groups)),
-        security_groups=None if wanted_groups is None else tuple(sorted(body["name"] for body in wanted_groups)),
+        network_id=chosen_network["id"],
+        network=chosen_network["name"],
+        security_group_ids=None if chosen_groups is None else tuple(sorted(body["id"] for body in chosen_groups)),
+        security_groups=None if chosen_groups is None else tuple(sorted(body["name"] for body in chosen_groups)),
         floating_network_id=pick("external network", desired.floating_network, external)["id"]
         if desired.floating_network
         else None,
+        missing=tuple(missing),
     )
 
 

@@ -182,6 +182,11 @@ requests:
   returned: always
   type: int
   sample: 4
+polls:
+  description: How many of them asked whether the servers are up, or gone.
+  returned: always
+  type: int
+  sample: 0
 """
 
 from collections.abc import Callable
@@ -233,22 +238,33 @@ def main() -> None:
         state = observed.cohort(cloud, wanted)
         steps = plan(wanted, state)
         if not steps.settled or wanted.prune or not wanted.present:
-            state = observed.rest_of_cohort(cloud, wanted, state)
+            state = observed.rest_of_cohort(cloud, wanted, state, planning=module.check_mode)
             steps = plan(wanted, state)
         others = undeclared_students(wanted, state)
         listed = [instance.student for instance in wanted.instances]
         results = outcomes(state, [*listed, *(others if wanted.prune else [])])
         for student, reason in steps.refused.items():
             results[student].error = reason
+        polls = 0
         if module.check_mode:
+            for name in state.names.missing if state.names else ():
+                module.warn(f"{name} is not there yet; the plan takes it that it will be.")
             for action in steps.actions:
                 results[action.student].done.append(str(action))
         else:
             options = {name: module.params[name] for name in ("timeout", "concurrency", "retries")}
             tell = teller(module.params["progress_file"])
-            Apply(cloud, wanted, state, results, tell=tell, **options).run(steps)
-        left = others if wanted.present and not wanted.prune else []
-        finish(module, steps, described(wanted, steps, results), left, cloud.requests)
+            applying = Apply(cloud, wanted, state, results, tell=tell, **options)
+            applying.run(steps)
+            polls = applying.polls
+        finish(
+            module,
+            steps,
+            instances=described(wanted, steps, results),
+            undeclared_students=others if wanted.present and not wanted.prune else [],
+            requests=cloud.requests,
+            polls=polls,
+        )
 
 
 def teller(path: str | None) -> Callable[[str], None]:
@@ -284,16 +300,15 @@ def described(wanted: desired.Cohort, steps: Plan, results: dict[str, Outcome]) 
     ]
 
 
-def finish(module: AnsibleModule, steps: Plan, instances: list[dict], undeclared: list[str], requests: int) -> None:
+def finish(module: AnsibleModule, steps: Plan, *, instances: list[dict], **facts: object) -> None:
     """Return the results, failed if anything failed for anyone."""
     failed = [instance for instance in instances if instance["error"]]
     result = {
         "changed": any(instance["actions"] for instance in instances),
         "instances": instances,
         "failed_students": [instance["student"] for instance in failed],
-        "undeclared_students": undeclared,
         "diff": {"prepared": steps.in_words()},
-        "requests": requests,
+        **facts,
     }
     for difference in steps.drift:
         module.warn(str(difference))

@@ -1,0 +1,156 @@
+"""Runs the modules through Ansible on the development cloud, and looks at the result with openstacksdk."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import openstack
+import pytest
+
+REPOSITORY = Path(__file__).parents[3]
+CLOUDS = Path(os.environ.get("OS_CLIENT_CONFIG_FILE", "/var/lib/coursevm/dev_cloud/clouds.yaml"))
+USER_CLOUD, ADMIN_CLOUD = "coursevm-dev", "coursevm-dev-admin"
+
+
+@dataclass
+class Run:
+    """The results of the modules of one play, its output and how long it took."""
+
+    results: list[dict]
+    output: str
+    seconds: float
+
+
+class Engine:
+    """One cohort with a name of its own; runs modules for it."""
+
+    def __init__(self, directory: Path, cloud: openstack.connection.Connection) -> None:
+        self.directory = directory
+        self.cloud = cloud
+        self.cohort = f"t{uuid.uuid4().hex[:6]}"
+        self.network = f"coursevm-{self.cohort}"
+
+    def stack(self, **changes):
+        """A task that declares the network stack."""
+        declared = {
+            "external_network": "public",
+            "subnets": [{"cidr": "10.77.0.0/24"}],
+            "security_group_rules": [
+                {"protocol": "tcp", "port_range_min": 22, "remote_ip_prefix": "0.0.0.0/0", "description": "SSH"},
+                {"protocol": "icmp", "port_range_min": 8, "port_range_max": 0},
+            ],
+        }
+        return ("network_stack", {**declared, **changes})
+
+    def instances(self, *students, **changes):
+        """A task that declares instances on the fake compute host."""
+        declared = {
+            "image": "fake-image",
+            "flavor": "m1.nano",
+            "network": self.network,
+            "security_groups": [self.network],
+            "floating_network": "public",
+            "availability_zone": "fake",
+            "timeout": 120,
+            "instances": [{"student": s} if isinstance(s, str) else s for s in students],
+        }
+        return ("instances", {**declared, **changes})
+
+    def run(self, *tasks, check=False) -> Run:
+        """Run the tasks in one play; a task that fails doesn't end it."""
+        files = [self.directory / f"result-{number}.json" for number in range(len(tasks))]
+        play = {"hosts": "localhost", "gather_facts": False, "tasks": []}
+        for file, (module, arguments) in zip(files, tasks, strict=True):
+            common = {"cloud": USER_CLOUD, "cohort": self.cohort}
+            play["tasks"] += [
+                {f"ouseful.coursevm.{module}": common | arguments, "register": "result", "ignore_errors": True},
+                {
+                    "ansible.builtin.copy": {"content": "{{ result | to_json }}", "dest": str(file)},
+                    "check_mode": False,
+                    "diff": False,
+                },
+            ]
+        playbook = self.directory / "play.yml"
+        playbook.write_text(json.dumps([play]))
+        command = [str(Path(sys.executable).with_name("ansible-playbook")), "--diff", "-i", self._inventory()]
+        started = time.monotonic()
+        process = subprocess.run(
+            [*command, *(["--check"] if check else []), str(playbook)],
+            cwd=REPOSITORY,
+            env={**os.environ, "OS_CLIENT_CONFIG_FILE": str(CLOUDS), "ANSIBLE_NOCOLOR": "1"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        output = process.stdout + process.stderr
+        print(output)
+        assert process.returncode == 0, output
+        assert "Traceback" not in output
+        return Run([json.loads(file.read_text()) for file in files], output, time.monotonic() - started)
+
+    def _inventory(self) -> str:
+        file = self.directory / "hosts.json"
+        variables = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        file.write_text(json.dumps({"all": {"hosts": {"localhost": variables}}}))
+        return str(file)
+
+    def remains(self) -> dict[str, list]:
+        """Everything on the cloud that has the cohort's name in its name, tags or description."""
+        network = self.cloud.network
+        kinds = {
+            "servers": self.cloud.compute.servers(),
+            "ports": network.ports(project_id=self.cloud.current_project_id),
+            "floating_ips": network.ips(),
+            "networks": network.networks(),
+            "subnets": network.subnets(),
+            "routers": network.routers(),
+            "security_groups": network.security_groups(),
+        }
+        return {
+            kind: [found.name for found in resources if self.cohort in f"{found.name} {found.description}"]
+            for kind, resources in kinds.items()
+        }
+
+    def server(self, student):
+        """A student's server as openstacksdk sees it."""
+        return self.cloud.compute.find_server(f"{self.cohort}-{student}", ignore_missing=False)
+
+    def port_of(self, student):
+        """Id of the port that a student's server is on."""
+        return next(self.cloud.network.ports(device_id=self.server(student).id)).id
+
+
+def connect(name: str) -> openstack.connection.Connection:
+    """A connection of the tests' own."""
+    os.environ["OS_CLIENT_CONFIG_FILE"] = str(CLOUDS)
+    return openstack.connect(cloud=name)
+
+
+@pytest.fixture(scope="session")
+def cloud():
+    """The development cloud as its ordinary user sees it."""
+    if not CLOUDS.exists():
+        pytest.fail(f"{CLOUDS} is not there: start the development cloud first (playbooks/dev_cloud.yml)")
+    return connect(USER_CLOUD)
+
+
+@pytest.fixture(scope="session")
+def admin(cloud):
+    """The development cloud as its administrator sees it."""
+    return connect(ADMIN_CLOUD)
+
+
+@pytest.fixture(scope="module")
+def engine(cloud, tmp_path_factory):
+    """A cohort for one module's tests; nothing of it is left at the end."""
+    made = Engine(tmp_path_factory.mktemp("engine"), cloud)
+    yield made
+    made.run(made.instances(prune=True, instances=[]), made.stack(state="absent"))

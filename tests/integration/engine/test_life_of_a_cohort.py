@@ -1,0 +1,182 @@
+"""From nothing to ten students and back to nothing, in the order of the tests."""
+
+from __future__ import annotations
+
+import pytest
+
+ONE = ["ada"]
+TEN = ["ada", *(f"s{number}" for number in range(1, 10))]
+# CONTRIBUTING: at most 2 N + 20 requests and the polls from nothing, at most 10 when all is as declared.
+UNCHANGED_BUDGET = 10
+
+
+def cold_budget(count):
+    return 2 * count + 20
+
+
+def show(name, run):
+    requests = [result["requests"] for result in run.results]
+    polls = sum(result.get("polls", 0) for result in run.results)
+    print(f"MEASURED {name}: requests {requests}, polls {polls}, {run.seconds:.1f} s")
+
+
+def failures(run):
+    return [result.get("msg") for result in run.results if result.get("failed")]
+
+
+def test_check_mode_says_all_and_makes_nothing(engine):
+    run = engine.run(engine.stack(), engine.instances(*ONE), check=True)
+    assert failures(run) == []
+    stack, instances = run.results
+    assert stack["changed"] and instances["changed"]
+    assert stack["actions"][0] == f"create network {engine.network}"
+    assert stack["network"]["id"] is None
+    assert instances["instances"][0]["actions"] == [
+        f"create port {engine.cohort}-ada",
+        f"create server {engine.cohort}-ada",
+        f"create floating IP for {engine.cohort}-ada",
+    ]
+    assert f"+ create server {engine.cohort}-ada" in run.output
+    assert not any(engine.remains().values())
+
+
+@pytest.mark.parametrize("students", [ONE, TEN], ids=["1", "10"])
+def test_made_from_nothing_then_unchanged_within_the_budgets(engine, students):
+    assert not any(engine.remains().values())
+    cold = engine.run(engine.stack(), engine.instances(*students))
+    show(f"N={len(students)} cold", cold)
+    assert failures(cold) == []
+    stack, instances = cold.results
+    spent = stack["requests"] + instances["requests"] - instances["polls"]
+    assert spent <= cold_budget(len(students))
+    for instance in instances["instances"]:
+        assert (instance["status"], instance["error"], instance["drift"]) == ("ACTIVE", None, [])
+        server = engine.cloud.compute.get_server(instance["id"])
+        kinds = {a["addr"]: a["OS-EXT-IPS:type"] for a in server.addresses[engine.network]}
+        assert kinds == {instance["addresses"][0]: "fixed", instance["floating_ip"]: "floating"}
+        assert f"{instance['student']}: ACTIVE after" in cold.output
+
+    again = engine.run(engine.stack(), engine.instances(*students))
+    show(f"N={len(students)} unchanged", again)
+    assert failures(again) == []
+    assert [result["changed"] for result in again.results] == [False, False]
+    assert sum(result["requests"] for result in again.results) <= UNCHANGED_BUDGET
+    assert again.results[1]["instances"][0]["floating_ip"] == instances["instances"][0]["floating_ip"]
+    assert again.results[0]["network"] == stack["network"]
+
+    if students is TEN:
+        return  # the tests below go on with it
+    gone = engine.run(engine.instances(*students, state="absent"), engine.stack(state="absent"))
+    assert failures(gone) == []
+    assert not any(engine.remains().values())
+
+
+def test_drift_is_reported_and_left(engine):
+    declared = [{"student": "ada", "user_data": "#cloud-config"}, *TEN[1:]]
+    run = engine.run(engine.instances(*declared, flavor="m1.tiny", availability_zone="nova"))
+    (result,) = run.results
+    assert not result["changed"]
+    by_student = {instance["student"]: instance["drift"] for instance in result["instances"]}
+    assert [text.split(" is ")[0].split(": ")[1] for text in by_student["ada"]] == [
+        "flavor",
+        "availability_zone",
+        "user_data",
+    ]
+    assert "flavor is m1.nano, declared m1.tiny" in by_student["s1"][0]
+    assert len(by_student["s1"]) == 2
+
+
+def test_metadata_and_security_groups_are_changed_in_place(engine):
+    before = engine.server("ada").id
+    changed = [{"student": "ada", "metadata": {"course": "TM351"}}, *TEN[1:]]
+    task = engine.instances(*changed, security_groups=[engine.network, "default"])
+    planned = engine.run(task, check=True).results[0]
+    result = engine.run(task).results[0]
+    assert planned["instances"][0]["actions"] == result["instances"][0]["actions"]
+    server = engine.server("ada")
+    assert (server.id, server.metadata["course"]) == (before, "TM351")
+    assert {group["name"] for group in server.security_groups} == {engine.network, "default"}
+    assert not engine.run(task).results[0]["changed"]
+    assert engine.run(engine.instances(*changed)).results[0]["changed"]
+
+
+def test_rules_and_subnets_are_changed_in_place(engine):
+    group = engine.cloud.network.find_security_group(engine.network, ignore_missing=False)
+    engine.cloud.network.create_security_group_rule(
+        security_group_id=group.id, direction="ingress", protocol="tcp", port_range_min=8888, port_range_max=8888
+    )
+    task = engine.stack(subnets=[{"cidr": "10.77.0.0/24", "dns_nameservers": ["9.9.9.9"]}])
+    (result,) = engine.run(task).results
+    assert result["actions"] == [
+        f"change subnet {engine.network}-4: dns_nameservers [] -> [9.9.9.9]",
+        "delete rule ingress tcp 8888 from anywhere (IPv4)",
+    ]
+    assert not engine.run(task).results[0]["changed"]
+    assert engine.run(engine.stack(subnets=[{"cidr": "10.77.0.0/24", "dns_nameservers": []}])).results[0]["changed"]
+
+
+def test_what_went_missing_is_made_again_and_nothing_else(engine):
+    server = engine.server("s1")
+    port = next(engine.cloud.network.ports(device_id=server.id))
+    engine.cloud.compute.delete_server(server)
+    engine.cloud.compute.wait_for_delete(server)
+    address = next(engine.cloud.network.ips(port_id=engine.port_of("s2")))
+    engine.cloud.network.delete_ip(address)
+    (result,) = engine.run(engine.instances(*TEN)).results
+    actions = {i["student"]: i["actions"] for i in result["instances"] if i["actions"]}
+    assert actions == {
+        "s1": [f"create server {engine.cohort}-s1"],
+        "s2": [f"create floating IP for {engine.cohort}-s2"],
+    }
+    assert next(engine.cloud.network.ports(device_id=engine.server("s1").id)).id == port.id
+
+
+def test_strangers_with_our_names_are_left_alone_and_explained(engine):
+    cloud = engine.cloud
+    network = cloud.network.find_network(engine.network, ignore_missing=False)
+    port = cloud.network.create_port(network_id=network.id, name=f"{engine.cohort}-zoe")
+    address = cloud.network.create_ip(floating_network_id=cloud.network.find_network("public").id)
+    try:
+        (result,) = engine.run(engine.instances(*TEN, "zoe")).results
+        assert result["failed"]
+        assert result["failed_students"] == ["zoe"]
+        assert f"port {engine.cohort}-zoe ({port.id}) exists and was not made by this collection" in result["msg"]
+        assert [i["status"] for i in result["instances"] if i["student"] != "zoe"] == ["ACTIVE"] * 10
+        (removed,) = engine.run(engine.instances("zoe", state="absent")).results
+        assert not removed["changed"]
+        (in_use,) = engine.run(engine.stack(state="absent")).results
+        assert "is still in use by" in in_use["msg"]
+        assert cloud.network.get_port(port.id).status
+        assert cloud.network.get_ip(address.id).port_id is None
+    finally:
+        cloud.network.delete_ip(address)
+        cloud.network.delete_port(port)
+
+
+def test_students_are_removed_by_name_only(engine):
+    keep = [student for student in TEN if student != "s9"]
+    (kept,) = engine.run(engine.instances(*keep)).results
+    assert not kept["changed"]
+    assert kept["undeclared_students"] == ["s9"]
+    (result,) = engine.run(engine.instances("s9", state="absent")).results
+    assert [(i["student"], i["status"]) for i in result["instances"]] == [("s9", "ABSENT")]
+    assert f"{engine.cohort}-s9" not in engine.remains()["servers"] + engine.remains()["ports"]
+    assert len(engine.remains()["floating_ips"]) == 9
+
+
+def test_prune_removes_who_is_not_declared_and_says_so_first(engine):
+    task = engine.instances("ada", "s1", prune=True)
+    planned = engine.run(task, check=True)
+    assert f"- delete server {engine.cohort}-s2" in planned.output
+    assert len(engine.remains()["servers"]) == 9
+    engine.run(task)
+    assert sorted(engine.remains()["servers"]) == [f"{engine.cohort}-ada", f"{engine.cohort}-s1"]
+
+
+def test_taken_down_to_nothing(engine):
+    tasks = engine.instances("ada", "s1", state="absent"), engine.stack(state="absent")
+    run = engine.run(*tasks)
+    assert failures(run) == []
+    assert not any(engine.remains().values())
+    again = engine.run(*tasks)
+    assert [result["changed"] for result in again.results] == [False, False]
