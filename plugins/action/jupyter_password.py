@@ -1,0 +1,59 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Compares a password with the hash on the host; documented in the module of the same name, which does the rest."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.basic import missing_required_lib
+from ansible.plugins.action import ActionBase
+
+try:
+    from passlib.hash import argon2
+except ImportError:
+    argon2 = None
+
+PREFIX = "argon2:"  # Jupyter names the method in front of the hash
+MODULE = "ouseful.coursevm.jupyter_password"
+
+
+def make_hash(password: str) -> str:
+    """Return a fresh hash in Jupyter's notation, as costly as those that Jupyter makes itself."""
+    return PREFIX + argon2.using(type="ID", time_cost=10, memory_cost=10240, parallelism=8).hash(password)
+
+
+def fits(password: str, hashed_password: str) -> bool:
+    """Tell whether the hash is an argon2 hash of the password. Any other hash does not fit, nor does a damaged one."""
+    try:
+        return hashed_password.startswith(PREFIX) and argon2.verify(password, hashed_password.removeprefix(PREFIX))
+    except ValueError:
+        return False
+
+
+class ActionModule(ActionBase):
+    """Runs the module on the host once; twice when the password changes."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result = super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        password = arguments.pop("password", None)
+        if bool(password) == bool(arguments.get("hashed_password")):
+            raise AnsibleActionFail("password: give either a password that is not empty, or hashed_password")
+        if argon2 is None:
+            raise AnsibleActionFail(missing_required_lib("libpass", reason="on the control machine"))
+
+        # Without a hash, the module keeps the one that is there, and tells it
+        found = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+        present = found.pop("present", "")
+        password_changed = False
+        if not found.get("failed"):
+            if password and not fits(str(password), present):
+                arguments["hashed_password"] = make_hash(str(password))
+                before = found.get("diff", {}).get("before", "")
+                found = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+                found.pop("present", None)
+                if before:
+                    found.get("diff", {})["before"] = before
+            password_changed = arguments.get("hashed_password", present) != present
+        return {**result, **found, "password_changed": password_changed}
