@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 try:
     import requests
+    import requests.certs
     import requests.cookies
 except ImportError:
     requests = None
@@ -95,9 +96,9 @@ class Browser:
     def __init__(self, url: str, deadline: Deadline, verify: bool | str = True):
         self.url = url
         self.deadline = deadline
-        self._verify = verify
         self._session = requests.Session()
-        self._session.verify = verify
+        # Not as an attribute of the session: there the environment's REQUESTS_CA_BUNDLE would win over it.
+        self._verify = self._session.merge_environment_settings(url, {}, None, verify, None)["verify"]
 
     def request(self, method: str, path: str, retried: t.Container[int] = BUSY, **options: t.Any) -> requests.Response:
         """The answer to one request, redirects followed; `path` is relative to the base URL."""
@@ -106,9 +107,13 @@ class Browser:
         while True:
             left = self.deadline.left(f"{url}: {what}")
             try:
-                answer = self._session.request(method, url, timeout=(min(CONNECT_TIMEOUT, left), left), **options)
+                timeout = (min(CONNECT_TIMEOUT, left), left)
+                answer = self._session.request(method, url, timeout=timeout, verify=self._verify, **options)
             except requests.exceptions.SSLError as error:
-                raise ProbeError(f"{url}: the certificate is not trusted ({error}); give its CA in 'ca_path'") from None
+                reason = _root_cause(error)
+                raise ProbeError(
+                    f"{url}: the certificate is not trusted ({reason}); give its CA in 'ca_path'"
+                ) from None
             except (requests.ConnectionError, requests.Timeout) as error:
                 what, wanted = f"no answer ({_root_cause(error)})", ""
             except requests.RequestException as error:
@@ -243,10 +248,10 @@ class Browser:
     def _socket_tls(self) -> dict[str, t.Any]:
         if self._verify is False:
             return {"cert_reqs": ssl.CERT_NONE, "check_hostname": False}
-        return {"ca_certs": self._verify} if isinstance(self._verify, str) else {}
+        return {"ca_certs": requests.certs.where() if self._verify is True else self._verify}
 
 
 def _root_cause(error: Exception) -> str:
     """What the operating system says, out of the objects that requests and urllib3 wrap around it."""
-    found = re.search(r"\[Errno -?\d+\] ([^')\"]+)|(timed out)", str(error))
-    return (found[1] or found[2]).strip() if found else type(error).__name__
+    found = re.search(r"\[Errno -?\d+\] ([^')\"]+)|verify failed: ([^(]+)|(timed out)", str(error))
+    return next(filter(None, found.groups())).strip() if found else type(error).__name__

@@ -30,7 +30,7 @@ http {{
   map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
   limit_req_zone $request_method zone=login:1m rate=20r/m;
   server {{
-    listen 127.0.0.1:{port};
+    listen 127.0.0.1:{port} {tls};
     proxy_http_version 1.1;
     {headers}
     location / {{ proxy_pass http://127.0.0.1:{upstream}; }}
@@ -115,18 +115,20 @@ def start_jupyter(jupyter_bin, tmp_path_factory):
 def start_nginx(tmp_path_factory):
     """A function that puts nginx in front of a port and gives its own port.
 
-    `headers` are for every location, `location` opens one more (without its end and its proxy_pass).
+    `headers` are for every location, `location` opens one more (without its end and its proxy_pass),
+    `certificate` is the file of a certificate and its key.
     """
     nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if nginx is None:
         pytest.skip("nginx is not installed (apt-get install nginx-light)")
     with contextlib.ExitStack() as stack:
 
-        def start(upstream: int, headers: str = GOOD_HEADERS, location: str = "") -> int:
+        def start(upstream: int, headers: str = GOOD_HEADERS, location: str = "", certificate: str = "") -> int:
             home, port = tmp_path_factory.mktemp("nginx"), free_port()
+            tls = f"ssl; ssl_certificate {certificate}; ssl_certificate_key {certificate}" if certificate else ""
             if location:
                 location = f"{location} proxy_pass http://127.0.0.1:{upstream}; }}"
-            text = NGINX.format(dir=home, port=port, upstream=upstream, headers=headers, location=location)
+            text = NGINX.format(dir=home, port=port, upstream=upstream, headers=headers, location=location, tls=tls)
             (home / "nginx.conf").write_text(text)
             return stack.enter_context(running([nginx, "-p", home, "-c", home / "nginx.conf"], port, home / "log"))
 

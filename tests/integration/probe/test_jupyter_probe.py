@@ -127,6 +127,28 @@ def test_a_throttled_login_is_waited_for(jupyter, start_nginx, status):
     assert failed(probe(f"http://127.0.0.1:{start_nginx(jupyter, location=location)}/")) == {}
 
 
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS")
+def test_https(jupyter, start_nginx, tmp_path):
+    certificate = tmp_path / "host.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=localhost"
+    names = [
+        "-addext",
+        "subjectAltName=DNS:localhost,IP:127.0.0.1",
+        "-keyout",
+        certificate,
+        "-out",
+        tmp_path / "ca.pem",
+    ]
+    subprocess.run([*command.split(), *names], check=True, capture_output=True)
+    certificate.write_text(certificate.read_text() + (tmp_path / "ca.pem").read_text())
+    url = f"https://127.0.0.1:{start_nginx(jupyter, certificate=str(certificate))}/"
+    wrong = failed(probe(url))
+    assert list(wrong) == ["login_page"]
+    assert "certificate is not trusted" in wrong["login_page"] and "'ca_path'" in wrong["login_page"]
+    assert failed(probe(url, ca_path=str(tmp_path / "ca.pem"))) == {}
+    assert failed(probe(url, validate_certs=False)) == {}
+
+
 def test_an_open_port(site, jupyter):
     wrong = failed(probe(site, closed_ports=[jupyter]))
     assert list(wrong) == [f"port_{jupyter}_closed"]
