@@ -1,0 +1,157 @@
+"""What becomes of a plan when the cloud fails in the middle of it."""
+
+from __future__ import annotations
+
+import pytest
+from misbehaving import DROP, login
+
+from ansible_collections.ouseful.coursevm.plugins.module_utils import desired, observed
+from ansible_collections.ouseful.coursevm.plugins.module_utils.apply_instances import Apply, outcomes
+from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import marker, tags
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_instances import plan
+
+COHORT, STUDENTS = "demo", ("ada", "grace")
+NAMES = observed.Names("f-1", "m2.small", "net-1", "coursevm-demo", ("sg-1",), ("coursevm-demo",), "ext-1")
+QUOTA = (409, {"NeutronError": {"message": "Quota exceeded for resources: ['floatingip']."}})
+
+
+def port(student):
+    return {
+        "id": f"port-{student}",
+        "name": f"demo-{student}",
+        "description": marker(COHORT, student),
+        "network_id": "net-1",
+        "device_id": "",
+        "device_owner": "",
+        "fixed_ips": [{"subnet_id": "sub", "ip_address": "10.0.0.5"}],
+    }
+
+
+def address(student):
+    return {
+        "id": f"fip-{student}",
+        "floating_ip_address": "172.24.4.5",
+        "description": marker(COHORT, student, "public"),
+        "floating_network_id": "ext-1",
+        "port_id": f"port-{student}",
+        "fixed_ip_address": "10.0.0.5",
+    }
+
+
+def server_body(student, status="ACTIVE", server_id=None, **facts):
+    body = {"id": server_id or f"server-{student}", "name": f"demo-{student}", "status": status}
+    return body | {"tags": list(tags(COHORT, student))} | facts
+
+
+def made(student, server_id=None):
+    return (202, {"server": {"id": server_id or f"server-{student}"}})
+
+
+def poll(*bodies):
+    return (200, {"servers": list(bodies)})
+
+
+PORTS = (201, {"ports": [port(student) for student in STUDENTS]})
+ADDRESSES = (201, {"floatingips": [address(student) for student in STUDENTS]})
+UP = poll(*(server_body(student) for student in STUDENTS))
+
+
+def run(server, *answers, retries=1, timeout=60):
+    """Make two students' instances from nothing with these answers; what became of them and what was told."""
+    server.answers = list(answers)
+    wanted = desired.Cohort(
+        COHORT,
+        tuple(desired.Instance(student, f"demo-{student}") for student in STUDENTS),
+        image="debian",
+        flavor="m2.small",
+        network="coursevm-demo",
+        security_groups=("coursevm-demo",),
+        floating_network="public",
+    )
+    state = observed.CohortState("image-1", names=NAMES)
+    results = outcomes(state, STUDENTS)
+    told = []
+    options = {"timeout": timeout, "concurrency": 1, "retries": retries, "tell": told.append}
+    Apply(login(server), wanted, state, results, **options).run(plan(wanted, state))
+    assert server.answers == []
+    return results, told
+
+
+def posted(server, path):
+    return [body for method, seen, body in server.seen if method == "POST" and seen.endswith(path)]
+
+
+def test_everything_goes_well(server, pauses):
+    results, told = run(server, PORTS, made("ada"), made("grace"), ADDRESSES, UP)
+    assert [result.error for result in results.values()] == [None, None]
+    assert results["ada"].done == ["create port demo-ada", "create server demo-ada", "create floating IP for demo-ada"]
+    assert told[0] == "ada: ACTIVE after 0 s (172.24.4.5)"
+    assert len(server.seen) == 5
+
+
+@pytest.mark.parametrize("trouble", [(DROP,), (504, "gateway timeout")])
+def test_a_list_whose_answer_is_lost_is_not_made_twice(server, pauses, trouble):
+    there = (200, {"ports": [port("ada"), port("grace")]})
+    results, _told = run(server, trouble, there, made("ada"), made("grace"), ADDRESSES, UP)
+    assert [result.port.id for result in results.values()] == ["port-ada", "port-grace"]
+    assert len(posted(server, "/ports")) == 1
+
+
+def test_of_a_lost_list_only_what_is_missing_is_made(server, pauses):
+    there = (200, {"ports": [port("ada")]})
+    results, _told = run(
+        server, (DROP,), there, (201, {"port": port("grace")}), made("ada"), made("grace"), ADDRESSES, UP
+    )
+    assert [result.error for result in results.values()] == [None, None]
+    assert posted(server, "/ports")[1]["port"]["name"] == "demo-grace"
+
+
+def test_a_lost_server_is_looked_for(server, pauses):
+    found = poll(server_body("ada", "BUILD"))
+    results, _told = run(server, PORTS, (DROP,), found, made("grace"), ADDRESSES, UP)
+    assert results["ada"].server.id == "server-ada"
+    assert len(posted(server, "/servers")) == 2
+
+
+def test_a_used_up_quota_stops_the_asking_and_not_the_servers(server, pauses):
+    one = (201, {"floatingip": address("ada")})
+    results, _told = run(server, PORTS, made("ada"), made("grace"), QUOTA, one, QUOTA, UP)
+    assert results["ada"].error is None
+    assert results["grace"].error.startswith("create floating IP: A quota of the project is used up")
+    assert results["grace"].server.status == "ACTIVE"
+
+
+def test_a_fault_is_tried_again_on_the_same_port_and_then_explained(server, pauses):
+    fault = {"fault": {"message": "No valid host was found. "}}
+    answers = [
+        PORTS,
+        made("ada"),
+        made("grace"),
+        ADDRESSES,
+        poll(server_body("ada", "ERROR", **fault), server_body("grace")),
+        (204, ""),
+        poll(server_body("ada", "ERROR", **fault)),  # not gone yet
+        poll(),
+        made("ada", "second"),
+        poll(server_body("ada", "ERROR", "second", **fault)),
+    ]
+    results, told = run(server, *answers)
+    assert results["grace"].error is None
+    assert results["ada"].error.startswith("the server came up in ERROR: No valid host was found - no host could")
+    assert "ada: ERROR (No valid host was found - no host" in "\n".join(told)
+    ports = [body["server"]["networks"][0]["port"] for body in posted(server, "/servers")]
+    assert ports == ["port-ada", "port-grace", "port-ada"]
+
+
+def test_a_cloud_that_is_away_during_the_wait_is_waited_for(server, pauses):
+    away = [(503, "down")] * 5
+    results, told = run(server, PORTS, made("ada"), made("grace"), ADDRESSES, *away, UP)
+    assert [result.error for result in results.values()] == [None, None]
+    assert "the cloud doesn't answer just now" in told[0]
+
+
+def test_who_is_not_up_in_time_is_said_with_the_state(server, pauses):
+    slow = poll(server_body("ada"), server_body("grace", "BUILD", **{"OS-EXT-STS:task_state": "spawning"}))
+    results, _told = run(server, PORTS, made("ada"), made("grace"), ADDRESSES, slow, timeout=0)
+    assert results["ada"].error is None
+    assert results["grace"].error == "not up after 0 s (BUILD, spawning); run again to wait on"
