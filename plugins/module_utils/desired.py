@@ -144,6 +144,10 @@ def cohort(parameters: dict[str, Any]) -> Cohort:
     present = parameters["state"] == "present"
     if parameters["prune"] and not present:
         raise DesiredError("prune: goes with state present only; with state absent list the students to remove.")
+    if parameters["prune"] and not instances:
+        raise DesiredError(
+            "prune: instances is empty, which would remove the whole cohort; list its students with state absent instead."
+        )
     groups = parameters["security_groups"]
     return Cohort(
         cohort=name,

@@ -153,4 +153,6 @@ def engine(cloud, tmp_path_factory):
     """A cohort for one module's tests; nothing of it is left at the end."""
     made = Engine(tmp_path_factory.mktemp("engine"), cloud)
     yield made
-    made.run(made.instances(prune=True, instances=[]), made.stack(state="absent"))
+    names = {name for kind in ("servers", "ports") for name in made.remains()[kind]}
+    students = {name.removeprefix(f"{made.cohort}-") for name in names if name.startswith(f"{made.cohort}-")}
+    made.run(made.instances(*students, state="absent"), made.stack(state="absent"))

@@ -92,6 +92,7 @@ def test_a_network_stack_that_cannot_be_is_refused(parameters, message):
         (cohort({"student": "ada", "metadata": {"coursevm:x": 1}}), "'coursevm:x' is reserved"),
         (cohort({"student": "ada", "metadata": {"x": "y" * 256}}), "metadata 'x' is too long"),
         (cohort({"student": "ada", "user_data": "x" * 50000}), "user_data has 66668 bytes in base64, Nova takes 65535"),
+        (cohort(prune=True), "prune: instances is empty, which would remove the whole cohort"),
         (cohort(state="absent", prune=True), "prune: goes with state present only"),
     ],
 )
