@@ -146,7 +146,7 @@ def cohort(parameters: dict[str, Any]) -> Cohort:
         raise DesiredError("prune: goes with state present only; with state absent list the students to remove.")
     if parameters["prune"] and not instances:
         raise DesiredError(
-            "prune: instances is empty, which would remove the whole cohort; list its students with state absent instead."
+            "prune: instances is empty, which would remove the whole cohort; list its students with state absent."
         )
     groups = parameters["security_groups"]
     return Cohort(
