@@ -9,7 +9,7 @@ import sys
 
 import pytest
 import requests
-from conftest import GOOD_HEADERS, PASSWORD, ROOT, free_port
+from probe_servers import GOOD_HEADERS, PASSWORD, ROOT, free_port
 
 from ansible_collections.ouseful.coursevm.plugins.modules.jupyter_probe import Probe
 
