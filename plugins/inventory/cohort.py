@@ -14,8 +14,8 @@ description:
   - Host variables are C(coursevm_student) (the row of the roster) and, when the student has an instance,
     C(coursevm_instance) (C(id), C(name), C(status), C(floating_ip), C(fixed_ips)). C(ansible_host) is the floating IP,
     when there is one.
-  - Variables of the cohort's group are C(coursevm_cohort), C(coursevm_cloud) and C(coursevm_strays), the cohort's
-    instances in the cloud which belong to nobody in the roster. They are no hosts, so that no play configures or
+  - Variables of the cohort's group are C(coursevm_cohort), C(coursevm_cloud), C(coursevm_state_dir) and
+    C(coursevm_strays), the cohort's instances in the cloud which belong to nobody in the roster. They are no hosts, so that no play configures or
     removes them by accident; a warning names them.
   - Values from the roster and the cloud are never evaluated as templates.
 version_added: 0.1.0
@@ -23,6 +23,10 @@ author: The ouseful.coursevm contributors (@ouseful)
 requirements:
   - openstacksdk >= 4.0 (when O(cloud) is set)
   - jmespath (when O(select) is set)
+notes:
+  - "C(ansible.cfg) has to enable the plugin, and, when the inventory is given as a directory, to keep Ansible from
+    reading the roster as an inventory - C([inventory]) C(enable_plugins = ouseful.coursevm.cohort,
+    ansible.builtin.yaml) and C(ignore_extensions = .csv)."
 extends_documentation_fragment:
   - ansible.builtin.constructed
 options:
@@ -51,6 +55,12 @@ options:
       - The cloud's name in C(clouds.yaml).
       - Without one the hosts come from the roster alone and no cloud is asked.
     type: str
+  state_dir:
+    description:
+      - Directory on the control machine where the cohort's keys and encrypted passwords are kept, relative to the
+        inventory file. Plays find its full path in C(coursevm_state_dir).
+    type: str
+    default: .state
   require_cloud:
     description:
       - Whether it is an error when the cloud cannot be asked. Otherwise it is a warning, and the hosts come from the
@@ -113,7 +123,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         cohort, cloud = self.get_option("cohort"), self.get_option("cloud")
         if not NAME_PATTERN.fullmatch(cohort):
             raise AnsibleParserError(f"cohort: {cohort!r} is not {roster.STUDENT_ID_RULE}.")
-        file = os.path.join(os.path.dirname(os.path.abspath(path)), os.path.expanduser(self.get_option("roster")))
+        directory = os.path.dirname(os.path.abspath(path))
+        file = os.path.join(directory, os.path.expanduser(self.get_option("roster")))
         try:
             students = roster.read(file)
         except roster.RosterError as error:
@@ -123,7 +134,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             names = ", ".join(f"{stray['name']} ({stray['student'] or 'no student'})" for stray in strays)
             self.display.warning(f"{cohort}: instances in the cloud which belong to nobody in the roster: {names}")
 
-        group = self._add_groups(cohort, cloud, strays)
+        state_dir = os.path.join(directory, os.path.expanduser(self.get_option("state_dir")))
+        group = self._add_groups(cohort, coursevm_cloud=cloud, coursevm_state_dir=state_dir, coursevm_strays=strays)
         for student in select(students, self.get_option("select")):
             self._add_host(group, student, instances.get(student["id"]))
 
@@ -147,11 +159,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             self.display.warning(f"{cohort}: hosts come from the roster alone, without addresses. {error}")
             return []
 
-    def _add_groups(self, cohort: str, cloud: str | None, strays: list[dict[str, t.Any]]) -> str:
+    def _add_groups(self, cohort: str, **variables: t.Any) -> str:
         """Adds the groups and the variables of the cohort; returns the name of the cohort's group."""
         group = self.inventory.add_group(self._sanitize_group_name(f"coursevm_cohort_{cohort}"))
         self.inventory.add_child(self.inventory.add_group(STUDENTS_GROUP), group)
-        for name, value in [("coursevm_cohort", cohort), ("coursevm_cloud", cloud), ("coursevm_strays", strays)]:
+        for name, value in {"coursevm_cohort": cohort, **variables}.items():
             self.inventory.set_variable(group, name, wrap_var(value))
         return group
 
