@@ -15,8 +15,8 @@ description:
     C(coursevm_instance) (C(id), C(name), C(status), C(floating_ip), C(fixed_ips)). C(ansible_host) is the floating IP,
     when there is one.
   - Variables of the cohort's group are C(coursevm_cohort), C(coursevm_cloud), C(coursevm_state_dir) and
-    C(coursevm_strays), the cohort's instances in the cloud which belong to nobody in the roster. They are no hosts, so that no play configures or
-    removes them by accident; a warning names them.
+    C(coursevm_strays), the cohort's instances in the cloud which belong to nobody in the roster. Those are no hosts, so
+    that no play configures or removes them by accident; a warning names them.
   - Values from the roster and the cloud are never evaluated as templates.
 version_added: 0.1.0
 author: The ouseful.coursevm contributors (@ouseful)
