@@ -11,12 +11,12 @@ finish() {
     local status=$?
     rm -rf --one-file-system "$work"
     if [ $status -ne 0 ]; then
-        echo "Building $image failed; the end of $image.log:" >&2
-        tail -n 40 "$image.log" | cut -c 1-300 >&2
+        echo "Building $image failed; the end of $image.log:" >&3
+        tail -n 40 "$image.log" | cut -c 1-300 >&3
     fi
 }
 trap finish EXIT
-exec > "$image.log" 2>&1
+exec 3>&2 > "$image.log" 2>&1
 
 # pip inside the image has this machine's indexes, but not its files.
 for option in index-url extra-index-url trusted-host proxy; do
