@@ -48,9 +48,8 @@ options:
     type: str
     aliases: [key]
   api_timeout:
-    description: Seconds to wait for the answer to one request.
+    description: Seconds to wait for the answer to one request. That of C(clouds.yaml), else 60, when not given.
     type: int
-    default: 60
 requirements:
   - python >= 3.11
   - openstacksdk >= 4.0

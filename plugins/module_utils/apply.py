@@ -10,8 +10,10 @@ from typing import Any
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError
 
 ATTEMPTS = 3
-# Seconds until what a lost request began should be visible.
-LOOK_AFTER = 2
+# Seconds until what a lost request began should be visible: after a broken connection, and after a time-out, when the
+# cloud may still be at it.
+LOOKS = (2,)
+LOOKS_AFTER_TIMEOUT = (2, 10, 30)
 
 
 def create_once(cloud: Cloud, service: str, path: str, body: Any, look: Callable[[], Any]) -> dict[str, Any]:
@@ -25,10 +27,11 @@ def create_once(cloud: Cloud, service: str, path: str, body: Any, look: Callable
         except CloudError as error:
             if not error.lost:
                 raise
-            time.sleep(LOOK_AFTER)
-            found = look()
-            if found is not None:
-                return found
+            for pause in LOOKS_AFTER_TIMEOUT if error.timed_out else LOOKS:
+                time.sleep(pause)
+                found = look()
+                if found is not None:
+                    return found
             if attempt == ATTEMPTS:
                 raise
     raise AssertionError("unreachable")

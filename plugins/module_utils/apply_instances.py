@@ -1,5 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Carries out the plan of a cohort: lists where the API takes them, the rest concurrently, one poll for all.
+"""Carries out the plan of a cohort: ports in lists, servers and floating IPs concurrently, one poll for all.
+
+Neutron takes no lists of floating IPs ("Bulk operation not supported"), or makes them one after the other all the same.
 
 What fails for one student is noted for that student and doesn't stop the others.
 """
@@ -12,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed
-from ansible_collections.ouseful.coursevm.plugins.module_utils.apply import LOOK_AFTER, create_once
+from ansible_collections.ouseful.coursevm.plugins.module_utils.apply import create_once
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError, concurrently
 from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import Cohort, Instance
 from ansible_collections.ouseful.coursevm.plugins.module_utils.faults import explain
@@ -21,8 +23,6 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Action, Plan
 
 PORTS_A_REQUEST = 50
-# Neutron makes the floating IPs of a list one after the other, and takes all back when one fails.
-FLOATING_IPS_A_REQUEST = 20
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 10.0
 # A poll waits this part of the time that has passed already.
 PAUSE_SHARE = 0.2
@@ -108,9 +108,12 @@ class Apply:
         self._each(changes, lambda action: getattr(self, f"_change_{action.kind}")(action))
         self._create_ports(of(("create", "port")))
         # Servers first: they need the longest.
-        self._each(of(("create", "server")), self._create_server)
-        self._each(of(("bind", "floating IP")), self._bind_floating_ip)
-        self._create_floating_ips(of(("create", "floating IP")))
+        makers = {
+            ("create", "server"): self._create_server,
+            ("bind", "floating IP"): self._bind_floating_ip,
+            ("create", "floating IP"): self._create_floating_ip,
+        }
+        self._each(of(*makers), lambda action: makers[action.verb, action.kind](action))
         self._wait_for_servers()
 
     # One student's step, failing for that student alone
@@ -184,80 +187,70 @@ class Apply:
         groups = list(self.state.names.security_group_ids)
         self.cloud.put("network", f"/ports/{action.id}", {"port": {"security_groups": groups}})
 
-    # Ports and floating IPs, in lists
+    # Ports and floating IPs
 
-    def _create_ports(self, actions: list[Action]) -> None:
-        names = self.state.names
+    def _there(self, path: str, plural: str) -> dict[str, dict[str, Any]]:
+        """Neutron's resources of the cohort as they are now, by student."""
+        listed = self.cloud.list("network", path, plural, {"project_id": self.cloud.project_id})
+        return by_student(self.desired.cohort, listed)
 
-        def body(student: str) -> dict[str, Any]:
-            made = {
-                "network_id": names.network_id,
-                "name": self.wanted[student].name,
-                "description": marker(self.desired.cohort, student),
-            }
-            if names.security_group_ids is not None:
-                made["security_groups"] = list(names.security_group_ids)
-            return made
+    def _create(self, student: str, path: str, key: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Create one of a student's Neutron resources."""
 
-        def keep(student: str, answer: dict[str, Any]) -> None:
-            self.outcomes[student].port = observed.port(answer)
-
-        self._create_many(actions, "port", PORTS_A_REQUEST, body, keep)
-
-    def _create_floating_ips(self, actions: list[Action]) -> None:
-        def body(student: str) -> dict[str, Any]:
-            return {
-                "floating_network_id": self.state.names.floating_network_id,
-                "port_id": self.outcomes[student].port.id,
-                "description": marker(self.desired.cohort, student, self.desired.floating_network),
-            }
-
-        def keep(student: str, answer: dict[str, Any]) -> None:
-            self.outcomes[student].floating_ip = observed.floating_ip(answer)
-
-        self._create_many(actions, "floatingip", FLOATING_IPS_A_REQUEST, body, keep)
-
-    def _create_many(
-        self,
-        actions: list[Action],
-        key: str,
-        at_once: int,
-        body: Callable[[str], dict[str, Any]],
-        keep: Callable[[str, dict[str, Any]], None],
-    ) -> None:
-        """Create Neutron resources in lists; a list that is refused or lost is gone through one by one."""
-        path, plural = f"/{key}s", f"{key}s"
-        waiting = [action for action in actions if not self.outcomes[action.student].error]
-
-        def there() -> dict[str, dict[str, Any]]:
-            listed = self.cloud.list("network", path, plural, {"project_id": self.cloud.project_id})
-            return by_student(self.desired.cohort, listed)
-
-        def look(student: str) -> dict[str, Any] | None:
-            found = there().get(student)
+        def look() -> dict[str, Any] | None:
+            found = self._there(path, f"{key}s").get(student)
             return {key: found} if found else None
 
-        def create_one(action: Action) -> None:
-            student = action.student
-            answer = create_once(self.cloud, "network", path, {key: body(student)}, lambda: look(student))
-            keep(student, answer[key])
+        return create_once(self.cloud, "network", path, {key: body}, look)[key]
 
-        for start in range(0, len(waiting), at_once):
-            part = waiting[start : start + at_once]
+    def _create_ports(self, actions: list[Action]) -> None:
+        """Create ports in lists; a list that is refused or lost is gone through one by one."""
+        waiting = [action for action in actions if not self.outcomes[action.student].error]
+        for start in range(0, len(waiting), PORTS_A_REQUEST):
+            part = waiting[start : start + PORTS_A_REQUEST]
+            body = {"ports": [self._port_body(action.student) for action in part]}
+            students = {action.student for action in part}
             try:
-                made = self.cloud.post("network", path, {plural: [body(action.student) for action in part]})[plural]
-                found = by_student(self.desired.cohort, made)
+                made = create_once(
+                    self.cloud, "network", "/ports", body, lambda wanted=students: self._all_ports(wanted)
+                )
+                found = by_student(self.desired.cohort, made["ports"])
             except CloudError as error:
-                found = {}
-                if error.lost:
-                    time.sleep(LOOK_AFTER)
-                    found = there()
+                found = self._there("/ports", "ports") if error.lost else {}
             for action in part:
                 if action.student in found:
-                    keep(action.student, found[action.student])
+                    self.outcomes[action.student].port = observed.port(found[action.student])
                     self.outcomes[action.student].done.append(str(action))
                 else:  # the first that meets a used up quota spares the others the request, see _attempt
-                    self._attempt(action, create_one)
+                    self._attempt(action, self._create_port)
+
+    def _all_ports(self, students: set[str]) -> dict[str, Any] | None:
+        there = self._there("/ports", "ports")
+        return {"ports": [there[student] for student in students]} if students <= set(there) else None
+
+    def _port_body(self, student: str) -> dict[str, Any]:
+        names = self.state.names
+        body = {
+            "network_id": names.network_id,
+            "name": self.wanted[student].name,
+            "description": marker(self.desired.cohort, student),
+        }
+        if names.security_group_ids is not None:
+            body["security_groups"] = list(names.security_group_ids)
+        return body
+
+    def _create_port(self, action: Action) -> None:
+        body = self._port_body(action.student)
+        self.outcomes[action.student].port = observed.port(self._create(action.student, "/ports", "port", body))
+
+    def _create_floating_ip(self, action: Action) -> None:
+        body = {
+            "floating_network_id": self.state.names.floating_network_id,
+            "port_id": self.outcomes[action.student].port.id,
+            "description": marker(self.desired.cohort, action.student, self.desired.floating_network),
+        }
+        answer = self._create(action.student, "/floatingips", "floatingip", body)
+        self.outcomes[action.student].floating_ip = observed.floating_ip(answer)
 
     def _bind_floating_ip(self, action: Action) -> None:
         port = self.outcomes[action.student].port

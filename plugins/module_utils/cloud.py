@@ -40,7 +40,7 @@ CONNECTION_ARGUMENTS = {
     "ca_cert": {"type": "str", "aliases": ["cacert"]},
     "client_cert": {"type": "str", "aliases": ["cert"]},
     "client_key": {"type": "str", "no_log": True, "aliases": ["key"]},
-    "api_timeout": {"type": "int", "default": 60},
+    "api_timeout": {"type": "int"},
 }
 
 # Path of the API version to use, where the catalogue's endpoint has none.
@@ -51,6 +51,8 @@ COMPUTE_MICROVERSION = "2.72"
 # What keystoneauth has to say is said in this module's errors; on stderr it would only spoil the module's answer.
 logging.getLogger("keystoneauth").addHandler(logging.NullHandler())
 
+# Seconds for one request, where nobody says.
+API_TIMEOUT = 60
 ATTEMPTS = 5
 RETRIED = {429, 500, 502, 503, 504}
 # Seconds; a Retry-After beyond that is an error to report, not a reason to sit there.
@@ -61,13 +63,14 @@ class CloudError(Exception):
     """Anything that went wrong with the cloud, in words for the person who runs the playbook.
 
     ``status`` is the HTTP status, None when there was no answer. ``lost`` tells that a creating request may have been
-    carried out although its answer was not received.
+    carried out although its answer was not received; ``timed_out`` that it may still be going on.
     """
 
-    def __init__(self, message: str, status: int | None = None, lost: bool = False) -> None:
+    def __init__(self, message: str, status: int | None = None, *, lost: bool = False, timed_out: bool = False) -> None:
         super().__init__(message)
         self.status = status
         self.lost = lost
+        self.timed_out = timed_out
 
     @property
     def is_quota(self) -> bool:
@@ -90,6 +93,7 @@ class Cloud:
         self._region = region
         self._auth_url = (region.config.get("auth") or {}).get("auth_url")
         self._session = region.get_session()
+        self._session.timeout = self._session.timeout or API_TIMEOUT
         self._session.session.hooks["response"].append(self._count)
         try:
             self._access = region.get_auth().get_access(self._session)
@@ -152,7 +156,9 @@ class Cloud:
                 response = self._send(service, method, path, body, query)
             except ksa_exceptions.ConnectionError as error:
                 failure = CloudError(
-                    f"No answer from {self._where(service, method, path)}: {_short(error)}", lost=method == "POST"
+                    f"No answer from {self._where(service, method, path)}: {_short(error)}",
+                    lost=method == "POST",
+                    timed_out=isinstance(error, ksa_exceptions.ConnectTimeout),
                 )
                 wanted_pause = None
             else:
@@ -214,7 +220,8 @@ class Cloud:
             return CloudError(f"A quota of the project is used up: {text}", status)
         if status == 403:
             text = f"the project's user may not do this: {text}"
-        return CloudError(f"HTTP {status} from {self._where(service, method, path)}: {text}", status, lost)
+        where = self._where(service, method, path)
+        return CloudError(f"HTTP {status} from {where}: {text}", status, lost=lost, timed_out=status == 504)
 
     def get(self, service: str, path: str, query: Any = None, missing_ok: bool = False) -> dict[str, Any]:
         """One GET request."""
@@ -267,7 +274,7 @@ def _read_settings(parameters: dict[str, Any]) -> Any:
         "cacert": parameters.get("ca_cert"),
         "cert": parameters.get("client_cert"),
         "key": parameters.get("client_key"),
-        "api_timeout": parameters.get("api_timeout") or CONNECTION_ARGUMENTS["api_timeout"]["default"],
+        "api_timeout": parameters.get("api_timeout"),
     }
     options = {name: value for name, value in options.items() if value is not None}
     cloud = parameters.get("cloud")

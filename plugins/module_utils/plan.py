@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 SIGNS = {"create": "+", "delete": "-"}
@@ -62,7 +62,7 @@ class Plan:
 
     actions: tuple[Action, ...] = ()
     drift: tuple[Drift, ...] = ()
-    refused: Mapping[str, str] | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def settled(self) -> bool:
@@ -73,7 +73,7 @@ class Plan:
         """The plan as the text of a diff: one line each, drift and refusals marked with '!'."""
         lines = [f"{SIGNS.get(action.verb, '~')} {action}" for action in self.actions]
         lines += [f"! {drift}" for drift in self.drift]
-        lines += [f"! {student}: {reason}" for student, reason in (self.refused or {}).items()]
+        lines += [f"! {student}: {reason}" for student, reason in self.refused.items()]
         return "".join(f"{line}\n" for line in lines)
 
 

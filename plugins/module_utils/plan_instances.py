@@ -64,8 +64,13 @@ class _Student:
         self.wanted = instance
         self.servers = _of(instance.student, state.servers)
         self.server = self.servers[0] if self.servers else None
-        self.ports = _of(instance.student, state.ports)
+        self.ports, self.spare_ports = self._sorted_ports(_of(instance.student, state.ports))
         self.addresses = _of(instance.student, state.floating_ips)
+
+    def _sorted_ports(self, ports: list[seen.Port]) -> tuple[list[seen.Port], list[seen.Port]]:
+        """The ports in use, or one that can be used; and those which a lost answer left over."""
+        used = [port for port in ports if port.device_id] or ports[:1]
+        return used, [port for port in ports if port not in used]
 
     def _action(self, verb: str, kind: str, name: str, **facts) -> Action:
         return Action(verb, kind, name, self.wanted.student, **facts)
@@ -103,7 +108,7 @@ class _Student:
 
     def actions(self) -> list[Action]:
         """The steps for this student."""
-        steps = []
+        steps = [self._action("delete", "port", p.name, id=p.id, note="left over") for p in self.spare_ports]
         if self._makes_server():
             if self.server:
                 note = "is being deleted" if self._is_going() else f"never came up: {explain(self.server.fault)}"

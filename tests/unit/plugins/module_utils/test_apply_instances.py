@@ -52,7 +52,7 @@ def poll(*bodies):
 
 
 PORTS = (201, {"ports": [port(student) for student in STUDENTS]})
-ADDRESSES = (201, {"floatingips": [address(student) for student in STUDENTS]})
+ADDRESSES = [(201, {"floatingip": address(student)}) for student in STUDENTS]
 UP = poll(*(server_body(student) for student in STUDENTS))
 
 
@@ -82,40 +82,41 @@ def posted(server, path):
 
 
 def test_everything_goes_well(server, pauses):
-    results, told = run(server, PORTS, made("ada"), made("grace"), ADDRESSES, UP)
+    results, told = run(server, PORTS, made("ada"), made("grace"), *ADDRESSES, UP)
     assert [result.error for result in results.values()] == [None, None]
     assert results["ada"].done == ["create port demo-ada", "create server demo-ada", "create floating IP for demo-ada"]
     assert told[0] == "ada: ACTIVE after 0 s (172.24.4.5)"
-    assert len(server.seen) == 5
+    assert len(server.seen) == 6
 
 
 @pytest.mark.parametrize("trouble", [(DROP,), (504, "gateway timeout")])
 def test_a_list_whose_answer_is_lost_is_not_made_twice(server, pauses, trouble):
     there = (200, {"ports": [port("ada"), port("grace")]})
-    results, _told = run(server, trouble, there, made("ada"), made("grace"), ADDRESSES, UP)
+    results, _told = run(server, trouble, there, made("ada"), made("grace"), *ADDRESSES, UP)
     assert [result.port.id for result in results.values()] == ["port-ada", "port-grace"]
     assert len(posted(server, "/ports")) == 1
 
 
-def test_of_a_lost_list_only_what_is_missing_is_made(server, pauses):
-    there = (200, {"ports": [port("ada")]})
-    results, _told = run(
-        server, (DROP,), there, (201, {"port": port("grace")}), made("ada"), made("grace"), ADDRESSES, UP
-    )
-    assert [result.error for result in results.values()] == [None, None]
-    assert posted(server, "/ports")[1]["port"]["name"] == "demo-grace"
+def test_of_a_refused_list_each_is_tried_and_the_quota_asked_once(server, pauses):
+    used_up = (409, {"NeutronError": {"message": "Quota exceeded for resources: ['port']."}})
+    one = (201, {"port": port("ada")})
+    up = poll(server_body("ada"))
+    results, _told = run(server, used_up, one, used_up, made("ada"), ADDRESSES[0], up)
+    assert results["ada"].error is None
+    assert results["grace"].error.startswith("create port: A quota of the project is used up")
+    assert results["grace"].done == []
 
 
 def test_a_lost_server_is_looked_for(server, pauses):
     found = poll(server_body("ada", "BUILD"))
-    results, _told = run(server, PORTS, (DROP,), found, made("grace"), ADDRESSES, UP)
+    results, _told = run(server, PORTS, (DROP,), found, made("grace"), *ADDRESSES, UP)
     assert results["ada"].server.id == "server-ada"
     assert len(posted(server, "/servers")) == 2
 
 
 def test_a_used_up_quota_stops_the_asking_and_not_the_servers(server, pauses):
     one = (201, {"floatingip": address("ada")})
-    results, _told = run(server, PORTS, made("ada"), made("grace"), QUOTA, one, QUOTA, UP)
+    results, _told = run(server, PORTS, made("ada"), made("grace"), one, QUOTA, UP)
     assert results["ada"].error is None
     assert results["grace"].error.startswith("create floating IP: A quota of the project is used up")
     assert results["grace"].server.status == "ACTIVE"
@@ -127,7 +128,7 @@ def test_a_fault_is_tried_again_on_the_same_port_and_then_explained(server, paus
         PORTS,
         made("ada"),
         made("grace"),
-        ADDRESSES,
+        *ADDRESSES,
         poll(server_body("ada", "ERROR", **fault), server_body("grace")),
         (204, ""),
         poll(server_body("ada", "ERROR", **fault)),  # not gone yet
@@ -145,13 +146,13 @@ def test_a_fault_is_tried_again_on_the_same_port_and_then_explained(server, paus
 
 def test_a_cloud_that_is_away_during_the_wait_is_waited_for(server, pauses):
     away = [(503, "down")] * 5
-    results, told = run(server, PORTS, made("ada"), made("grace"), ADDRESSES, *away, UP)
+    results, told = run(server, PORTS, made("ada"), made("grace"), *ADDRESSES, *away, UP)
     assert [result.error for result in results.values()] == [None, None]
     assert "the cloud doesn't answer just now" in told[0]
 
 
 def test_who_is_not_up_in_time_is_said_with_the_state(server, pauses):
     slow = poll(server_body("ada"), server_body("grace", "BUILD", **{"OS-EXT-STS:task_state": "spawning"}))
-    results, _told = run(server, PORTS, made("ada"), made("grace"), ADDRESSES, slow, timeout=0)
+    results, _told = run(server, PORTS, made("ada"), made("grace"), *ADDRESSES, slow, timeout=0)
     assert results["ada"].error is None
     assert results["grace"].error == "not up after 0 s (BUILD, spawning); run again to wait on"

@@ -91,7 +91,7 @@ def test_a_refusal_is_not_repeated_and_a_quota_is_named(server, pauses):
     assert pauses == []
 
 
-@pytest.mark.parametrize("trouble", [(DROP,), (502, "bad gateway"), (504, "timeout")])
+@pytest.mark.parametrize("trouble", [(DROP,), (502, "bad gateway")])
 def test_a_lost_creation_is_looked_for_before_it_is_repeated(server, pauses, trouble):
     connected = login(server)
     server.answers = [trouble, (200, {"ports": []}), trouble, (200, {"ports": [{"id": 1}]})]
@@ -102,6 +102,13 @@ def test_a_lost_creation_is_looked_for_before_it_is_repeated(server, pauses, tro
 
     assert apply.create_once(connected, "network", "/ports", {"port": {}}, look) == {"port": {"id": 1}}
     assert [method for method, _path, _body in server.seen] == ["POST", "GET", "POST", "GET"]
+
+
+def test_after_a_timeout_it_is_looked_for_longer(server, pauses):
+    server.answers = [(504, "timeout")]
+    sights = iter([None, None, {"port": {"id": 1}}])
+    assert apply.create_once(login(server), "network", "/ports", {}, lambda: next(sights)) == {"port": {"id": 1}}
+    assert pauses == list(apply.LOOKS_AFTER_TIMEOUT)
 
 
 def test_a_creation_that_was_turned_away_is_repeated_without_looking(server, pauses):

@@ -65,17 +65,17 @@ def states(draw):
     """Any state that a cohort can be in after interruptions, faults and people's own changes."""
     ports, found, addresses = [], [], []
     for student in STUDENTS:
-        port = None
-        if draw(st.booleans()):
+        own = []
+        for number in range(draw(st.integers(0, 2))):
             network = draw(st.sampled_from(["net-1", "net-2"]))
-            port = seen.Port(
-                f"port-{student}",
-                f"{COHORT}-{student}",
-                Owner(COHORT, student),
-                network,
-                addresses=(f"10.0.0.{len(student)}",),
+            device = draw(st.sampled_from(["", f"server-{student}"]))
+            fixed = (f"10.0.{number}.{len(student)}",)
+            owner = Owner(COHORT, student)
+            own.append(
+                seen.Port(f"p{number}-{student}", f"{COHORT}-{student}", owner, network, device, addresses=fixed)
             )
-            ports.append(port)
+        ports += own
+        port = own[0] if own else None
         if draw(st.booleans()):
             found.append(draw(servers(student, port)))
         for number in range(draw(st.integers(0, 2))):
