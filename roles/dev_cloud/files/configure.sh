@@ -1,6 +1,8 @@
 #!/bin/bash
 # Runs once, as root, in the container that the cloud's image is built in: makes the passwords, puts the configuration
 # files in their places, creates databases, accounts and endpoints, and starts every service.
+# This container has no network: what the services listen on and bind to is made here, and a build never disturbs a cloud
+# that runs.
 # Standard input: a JSON object with the text of every file, by path.
 set -euo pipefail
 
@@ -70,6 +72,14 @@ place_units() {
   systemctl reset-failed
 }
 
+make_network() {
+  ip link add mgmt0 type bridge
+  ip address add "$address/32" dev mgmt0
+  ip link set dev mgmt0 up
+  ip link add br-ex type bridge
+  ip link set dev br-ex up
+}
+
 start_base_services() {
   systemctl restart mariadb memcached libvirtd rabbitmq-server
 }
@@ -123,6 +133,7 @@ say "files and units are in their places"
 # shellcheck source=/dev/null
 source <(sed 's/=/_password=/' $state/passwords)
 address=$(<$state/management_address)
+make_network
 start_base_services
 create_databases
 say "databases and messaging"

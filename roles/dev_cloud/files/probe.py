@@ -10,6 +10,7 @@ import ipaddress
 import json
 import os
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 
@@ -27,15 +28,15 @@ def output(*command, timeout=30):
 
 
 def addresses(management, external):
-    """The addresses that follow from the two ranges; a range that is none of use gives an error in words instead."""
+    """The addresses that follow from the two ranges; ends the program with words when a range is of no use."""
     result = {}
     for key, cidr, smallest in (('management', management, 30), ('external', external, 28)):
         try:
             network = ipaddress.IPv4Network(cidr)
         except ValueError as error:
-            return {'error': f'dev_cloud_{key}_network: {error}; give a network such as 10.99.0.0/24'}
+            sys.exit(f'dev_cloud_{key}_network: {error}. Give a network such as 10.99.0.0/24.')
         if network.prefixlen > smallest:
-            return {'error': f'dev_cloud_{key}_network: {cidr} is too small; give at least a /{smallest}'}
+            sys.exit(f'dev_cloud_{key}_network: {cidr} is too small. Give at least a /{smallest}.')
         result[key] = network
     management, external = result['management'], result['external']
     return {
@@ -123,7 +124,7 @@ def main():
         'base_image': output('podman', 'image', 'exists', wanted['base_image']) is not None,
         'faults': [],
     }
-    if result['container']['state'] == 'running' and 'error' not in result['addresses']:
+    if result['container']['state'] == 'running':
         result['faults'] = faults(wanted['name'], result['addresses']['management']['container'], wanted['clouds_file'])
     print(json.dumps(result))
 

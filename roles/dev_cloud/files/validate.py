@@ -68,11 +68,7 @@ def routes(interface):
 
 
 def ranges(wanted):
-    """Ranges that are none, or that are in use already."""
-    addresses = wanted['probe']['addresses']
-    if 'error' in addresses:
-        yield addresses['error']
-        return
+    """Ranges that are in use already."""
     for cidr in wanted['client_networks']:
         try:
             ipaddress.IPv4Network(cidr)
