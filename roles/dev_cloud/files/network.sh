@@ -82,6 +82,7 @@ make_bridge() {
   inside link set dev br-ex alias "$mark"
 }
 
+forward() { echo 1 >"/proc/sys/net/ipv4/conf/$INTERFACE/forwarding"; }
 set_inside() { nsenter --net="/run/netns/$NETNS" sh -c "echo 1 >/proc/sys/$1"; }
 
 interfaces() {
@@ -90,6 +91,8 @@ interfaces() {
   ensure "address of $INTERFACE" "ip -o addr show dev $INTERFACE | grep -F ' $MACHINE_ADDRESS/$MANAGEMENT_PREFIX '" \
     ip addr replace "$MACHINE_ADDRESS/$MANAGEMENT_PREFIX" dev "$INTERFACE"
   ensure "MTU of $INTERFACE" "is_up ip -o link show dev $INTERFACE" ip link set dev "$INTERFACE" mtu "$MTU" up
+  # What comes from the cloud is forwarded, to where it is rejected (see below); else it would be dropped without a word.
+  ensure "forwarding from $INTERFACE" "grep -x 1 /proc/sys/net/ipv4/conf/$INTERFACE/forwarding" forward
   ensure "address of the container" "inside -o addr show dev mgmt0 | grep -F ' $CONTAINER_ADDRESS/$MANAGEMENT_PREFIX '" \
     inside addr replace "$CONTAINER_ADDRESS/$MANAGEMENT_PREFIX" dev mgmt0
   ensure "loopback of the container" "inside -o link show dev lo | grep -F ,UP" inside link set dev lo up

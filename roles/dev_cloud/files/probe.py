@@ -27,6 +27,15 @@ def output(*command, timeout=30):
     return done.stdout if done.returncode == 0 else None
 
 
+def read(path):
+    """The text of a file, empty where it cannot be read."""
+    try:
+        with open(path, encoding='utf-8') as file:
+            return file.read()
+    except OSError:
+        return ''
+
+
 def addresses(management, external):
     """The addresses that follow from the two ranges; ends the program with words when a range is of no use."""
     result = {}
@@ -65,22 +74,16 @@ def mtu():
 
 
 def container(name):
-    """State of a container: absent, stopped, stale (podman believes that it runs) or running; and its init's pid."""
+    """State of a container: absent, stopped, stale (podman believes that it runs) or running; its id, image and init's pid."""
     found = json.loads(output('podman', 'container', 'inspect', name) or '[]')
     if not found:
-        return {'state': 'absent', 'pid': 0, 'image': ''}
-    state = found[0]['State']
-    result = {'state': 'stopped', 'pid': 0, 'image': found[0]['ImageName']}
-    if state['Running']:
-        # the number may have been given to another process since: init's network namespace tells
-        try:
-            its = os.stat(f"/proc/{state['Pid']}/ns/net")
-            alive = state['Pid'] > 0 and its.st_ino != os.stat('/proc/self/ns/net').st_ino
-            alive = alive and name in (output('podman', 'exec', name, 'cat', '/run/.containerenv') or '')
-        except OSError:
-            alive = False
-        result.update(state='running' if alive else 'stale', pid=state['Pid'] if alive else 0)
-    return result
+        return {'state': 'absent', 'id': '', 'image': '', 'pid': 0}
+    state, pid = 'stopped', found[0]['State']['Pid']
+    if found[0]['State']['Status'] in ('running', 'stopping'):
+        # the number alone would not do: another process may have got it since
+        alive = found[0]['Id'] in (read(f'/proc/{pid}/cgroup') + read(f'/proc/{pid}/mountinfo'))
+        state = 'running' if alive else 'stale'
+    return {'state': state, 'id': found[0]['Id'], 'image': found[0]['ImageName'], 'pid': pid if state == 'running' else 0}
 
 
 def answers(address, port):

@@ -80,9 +80,9 @@ def ranges(wanted):
                f"{ours['external_network']} overlap. Give ranges that do not.")
     taken = sorted(set(routes(wanted['interface'])), key=str) if shutil.which('ip') else []
     for name, network in ours.items():
-        for other, what in taken:
-            if network.overlaps(other):
-                yield f'dev_cloud_{name}: {network} overlaps with {what}. Choose a range that this machine does not use.'
+        what = next((what for other, what in taken if network.overlaps(other)), None)
+        if what:
+            yield f'dev_cloud_{name}: {network} overlaps with {what}. Choose a range that this machine does not use.'
 
 
 def main():
