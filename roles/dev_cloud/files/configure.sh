@@ -138,6 +138,7 @@ start_base_services
 create_databases
 say "databases and messaging"
 fill_databases
-xargs systemctl start --no-block <$state/units
+# before the others start: on a busy machine they would keep keystone from answering
 python3 $lib/identity.py
 say "accounts and endpoints"
+xargs systemctl start --no-block <$state/units

@@ -74,7 +74,7 @@ def mtu():
 
 
 def container(name):
-    """State of a container: absent, stopped, stale (podman believes that it runs) or running; its id, image and init's pid."""
+    """State (absent, stopped, running, or stale: podman believes that it runs), id, image and init's pid."""
     found = json.loads(output('podman', 'container', 'inspect', name) or '[]')
     if not found:
         return {'state': 'absent', 'id': '', 'image': '', 'pid': 0}
@@ -83,7 +83,8 @@ def container(name):
         # the number alone would not do: another process may have got it since
         alive = found[0]['Id'] in (read(f'/proc/{pid}/cgroup') + read(f'/proc/{pid}/mountinfo'))
         state = 'running' if alive else 'stale'
-    return {'state': state, 'id': found[0]['Id'], 'image': found[0]['ImageName'], 'pid': pid if state == 'running' else 0}
+    pid = pid if state == 'running' else 0
+    return {'state': state, 'id': found[0]['Id'], 'image': found[0]['ImageName'], 'pid': pid}
 
 
 def answers(address, port):

@@ -27,19 +27,21 @@ def machine(wanted):
     if not probe['root']:
         yield 'This role creates namespaces and containers as root. Run the playbook as root, or with --become.'
     if probe['missing_packages'] and not shutil.which('apt-get'):
-        yield (f"The packages {', '.join(probe['missing_packages'])} are missing, and there is no apt-get to install them with. "
-               'Use a machine with Debian 12 or a system derived from it.')
+        yield (f"The packages {', '.join(probe['missing_packages'])} are missing, and there is no apt-get to install "
+               'them with. Use a machine with Debian 12 or a system derived from it.')
     if not os.path.exists('/dev/net/tun'):
-        yield '/dev/net/tun is missing: the VMs have no network without it. Load the module tun, or use a kernel that has it.'
+        yield ('/dev/net/tun is missing: the VMs have no network without it. Load the module tun, or use a kernel that '
+               'has it.')
 
 
 def disk(wanted):
     """Too little room, for what is still to be done, on the file systems that are written to."""
+    what, variable = ('building', 'build') if wanted['build'] else ('starting', 'start')
     for path in {existing_parent(path) for path in ('/var/lib/containers/storage', wanted['state_dir'])}:
         free = shutil.disk_usage(path).free // MIB
         if free < wanted['min_free_disk']:
-            yield (f"{path}: {free} MiB are free, and {'building' if wanted['build'] else 'starting'} the cloud needs "
-                   f"{wanted['min_free_disk']} MiB (dev_cloud_min_free_disk_{'build' if wanted['build'] else 'start'}). Make room there.")
+            yield (f"{path}: {free} MiB are free, and {what} the cloud needs {wanted['min_free_disk']} MiB "
+                   f'(dev_cloud_min_free_disk_{variable}). Make room there.')
 
 
 def memory(wanted):
@@ -53,18 +55,21 @@ def memory(wanted):
                '(dev_cloud_min_free_memory), besides that of its VMs. Stop something, or use a larger machine.')
 
 
-def routes(interface):
-    """(network, what it is) for every IPv4 route and address of the machine which is not this cloud's own."""
-    for what in ('route', 'address'):
-        done = subprocess.run(['ip', '-json', '-4', *(('route', 'show', 'table', 'all') if what == 'route' else ('address',))],
-                              capture_output=True, text=True, check=False)
-        for entry in json.loads(done.stdout or '[]'):
-            device = entry.get('dev') or entry.get('ifname')
-            if device == interface:
-                continue
-            for found in [entry['dst']] if what == 'route' else [f"{a['local']}/{a['prefixlen']}" for a in entry['addr_info']]:
-                if found != 'default':
-                    yield ipaddress.IPv4Network(found, strict=False), f'the {what} {found} of {device}'
+def ip(*command):
+    """What ip(8) lists, or nothing where there is no ip."""
+    if not shutil.which('ip'):
+        return []
+    done = subprocess.run(['ip', '-json', '-4', *command], capture_output=True, text=True, check=False)
+    return json.loads(done.stdout or '[]')
+
+
+def taken(interface):
+    """(network, where) for every IPv4 route and address of the machine which is not this cloud's own."""
+    found = [(route['dst'], 'route', route.get('dev')) for route in ip('route', 'show', 'table', 'all')]
+    for link in ip('address'):
+        found += [(f"{entry['local']}/{entry['prefixlen']}", 'address', link['ifname']) for entry in link['addr_info']]
+    return [(ipaddress.IPv4Network(cidr, strict=False), f'the {what} {cidr} of {device}')
+            for cidr, what, device in found if cidr != 'default' and device != interface]
 
 
 def ranges(wanted):
@@ -78,9 +83,9 @@ def ranges(wanted):
     if ours['management_network'].overlaps(ours['external_network']):
         yield (f"dev_cloud_management_network {ours['management_network']} and dev_cloud_external_network "
                f"{ours['external_network']} overlap. Give ranges that do not.")
-    taken = sorted(set(routes(wanted['interface'])), key=str) if shutil.which('ip') else []
+    others = taken(wanted['interface'])
     for name, network in ours.items():
-        what = next((what for other, what in taken if network.overlaps(other)), None)
+        what = next((what for other, what in others if network.overlaps(other)), None)
         if what:
             yield f'dev_cloud_{name}: {network} overlaps with {what}. Choose a range that this machine does not use.'
 

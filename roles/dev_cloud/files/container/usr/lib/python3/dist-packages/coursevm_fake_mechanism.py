@@ -6,7 +6,7 @@ from neutron_lib.plugins.ml2 import api
 
 
 class FakeHostMechanismDriver(api.MechanismDriver):
-    """Binds ports on hosts named fake*, and puts them ACTIVE at once: behind them there is no data plane, nor an agent."""
+    """Binds ports on hosts named fake*, ACTIVE at once: behind them there is no data plane, nor an agent."""
 
     def initialize(self):
         pass

@@ -5,16 +5,16 @@ import os
 import pathlib
 import time
 
+import openstack
+
 STATE = pathlib.Path('/etc/coursevm')
 DECLARATION = json.loads((STATE / 'cloud.json').read_text())
 
 
 def connect():
     """Connect as the administrator of the cloud in this container."""
-    import openstack  # slow: only those who call the cloud pay for it
-
     os.environ['OS_CLIENT_CONFIG_FILE'] = str(STATE / 'clouds.yaml')
-    return openstack.connect(cloud='coursevm-dev-admin', api_timeout=20)
+    return openstack.connect(cloud='coursevm-dev-admin', api_timeout=60)
 
 
 def insist(call, seconds, errors=Exception):

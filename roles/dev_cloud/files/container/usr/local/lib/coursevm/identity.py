@@ -13,10 +13,9 @@ SERVICES = {
 
 def main():
     passwords = dict(line.split('=') for line in (cloud.STATE / 'passwords').read_text().split())
-    # keystone was started a moment ago
-    identity = cloud.insist(lambda: cloud.connect().identity, 60)
-    default = cloud.insist(lambda: identity.find_domain('Default'), 60)
-    # what the services look for on their side: heat gives "heat_stack_user" to the users it makes for a stack
+    identity = cloud.insist(lambda: cloud.connect().identity, 120)  # keystone was started a moment ago
+    default = identity.find_domain('Default')
+    # heat gives "heat_stack_user" to the users that it makes for a stack
     for name in ('heat_stack_owner', 'heat_stack_user', 'member', 'reader', 'service'):
         identity.find_role(name) or identity.create_role(name=name)
     role = {role.name: role for role in identity.roles()}

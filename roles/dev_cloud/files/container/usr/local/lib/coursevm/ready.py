@@ -18,7 +18,7 @@ def start_of_init():
     """When this container's init was started, in seconds since the epoch."""
     # proc(5): field 22 of stat, the 20th after the name in parentheses, in ticks since the machine's boot
     ticks = int(pathlib.Path('/proc/1/stat').read_text().rpartition(')')[2].split()[19])
-    boot = next(int(line.split()[1]) for line in pathlib.Path('/proc/stat').read_text().splitlines() if line.startswith('btime'))
+    boot = int(pathlib.Path('/proc/stat').read_text().partition('btime ')[2].split()[0])
     return boot + ticks / os.sysconf('SC_CLK_TCK')
 
 
@@ -26,7 +26,7 @@ def since_start(timestamp):
     """True when an ISO timestamp (UTC, with or without zone) is later than the start of this container."""
     # a report from before a quick stop and start still counts as alive for nova and neutron
     moment = datetime.datetime.fromisoformat(timestamp.replace('Z', '').split('+')[0])
-    return moment.replace(tzinfo=datetime.timezone.utc).timestamp() > start_of_init()
+    return moment.replace(tzinfo=datetime.UTC).timestamp() > start_of_init()
 
 
 def missing():

@@ -1,5 +1,6 @@
-"""Creates what a cloud's operator provides: the external network, flavors, availability zones and an image for the fake host."""
+"""Creates what a cloud's operator provides: external network, flavors, zones and an image for the fake host."""
 
+import functools
 import subprocess
 import tempfile
 
@@ -22,7 +23,7 @@ def zones(compute, hosts, names):
     for kind, host in hosts.items():
         aggregate = compute.create_aggregate(name=names[kind], availability_zone=names[kind])
         # the API caches the mapping for a while
-        cloud.insist(lambda: compute.add_host_to_aggregate(aggregate, host), 120)  # pylint: disable=cell-var-from-loop
+        cloud.insist(functools.partial(compute.add_host_to_aggregate, aggregate, host), 120)
 
 
 def fake_image(connection):
