@@ -17,7 +17,7 @@ class Mirror(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
-    do_GET = do_POST = do_PUT = answer  # noqa: N815 (the names that http.server calls)
+    do_GET = do_POST = do_PUT = answer
 
 
 ThreadingHTTPServer(("127.0.0.1", 8042), Mirror).serve_forever()

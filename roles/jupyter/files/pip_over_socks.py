@@ -7,10 +7,10 @@ Only that one module: with the directory on PYTHONPATH, pip would take all of th
 import sys
 
 sys.path.append("/usr/lib/python3/dist-packages")
-import socks  # noqa: E402, F401  (urllib3 finds it among the loaded modules)
+import socks  # noqa: F401  (urllib3 finds it among the loaded modules)
 
 sys.path.pop()
 
-from pip._internal.cli.main import main  # noqa: E402
+from pip._internal.cli.main import main
 
 sys.exit(main(sys.argv[1:]))

@@ -48,8 +48,8 @@ def pip_urls() -> list[str] | None:
     """Return the indexes pip uses; for the public one also the host of its files. None without pip."""
     sys.path += sorted(glob.glob("/usr/share/python-wheels/pip-*.whl"))[-1:]
     try:
-        from pip._internal.cli.main import main
-        from pip._internal.models.index import PyPI
+        from pip._internal.cli.main import main  # noqa: PLC0415 (the path is only now complete)
+        from pip._internal.models.index import PyPI  # noqa: PLC0415
     except ImportError:
         return None
     with contextlib.redirect_stdout(io.StringIO()) as output:
