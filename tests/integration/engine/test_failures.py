@@ -13,30 +13,31 @@ def network(engine):
     return result
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"image": "fake-imag"}, "No image is called 'fake-imag'. Closest: fake-image"),
-        ({"flavor": "m1.nanno"}, "No flavor is called 'm1.nanno'. Closest: m1.nano"),
-        ({"floating_network": "publik"}, "No external network is called 'publik'. Closest: public"),
-        ({"security_groups": ["defaul"]}, "No security group is called 'defaul'. Closest: default"),
-        ({"network": "no-such-thing"}, "No network is called 'no-such-thing'."),
-        ({"cloud": "coursevm-de"}, "No cloud is called 'coursevm-de'; closest: coursevm-dev"),
-    ],
-)
-def test_unknown_names_are_answered_with_the_closest(engine, network, changes, message):
-    (result,) = engine.run(engine.instances("ada", **changes)).results
-    assert message in result["msg"]
+UNKNOWN = {
+    "No image is called 'fake-imag'. Closest: fake-image": {"image": "fake-imag"},
+    "No flavor is called 'm1.nanno'. Closest: m1.nano": {"flavor": "m1.nanno"},
+    "No external network is called 'publik'. Closest: public": {"floating_network": "publik"},
+    "No security group is called 'defaul'. Closest: default": {"security_groups": ["defaul"]},
+    "No network is called 'no-such-thing'.": {"network": "no-such-thing"},
+    "No cloud is called 'coursevm-de'; closest: coursevm-dev": {"cloud": "coursevm-de"},
+}
+
+
+def test_unknown_names_are_answered_with_the_closest(engine, network):
+    results = engine.run(*(engine.instances("ada", **changes) for changes in UNKNOWN.values())).results
+    for message, result in zip(UNKNOWN, results, strict=True):
+        assert message in result["msg"]
 
 
 def test_a_used_up_quota_is_named_and_the_others_come_up(engine, network, admin):
     project = engine.cloud.current_project_id
     used = len(list(engine.cloud.network.ips(project_id=project)))
+    usual = admin.network.get_quota(project).floating_ips
     admin.network.update_quota(project, floating_ips=used + 1)
     try:
         (result,) = engine.run(engine.instances("ada", "grace")).results
     finally:
-        admin.network.update_quota(project, floating_ips=-1)
+        admin.network.update_quota(project, floating_ips=usual)
     assert len(result["failed_students"]) == 1
     assert "A quota of the project is used up: Quota exceeded for resources: ['floatingip']" in result["msg"]
     assert "Run again to go on" in result["msg"]
