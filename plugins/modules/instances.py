@@ -253,8 +253,7 @@ def main() -> None:
                 results[action.student].done.append(str(action))
         else:
             options = {name: module.params[name] for name in ("timeout", "concurrency", "retries")}
-            tell = teller(module.params["progress_file"])
-            applying = Apply(cloud, wanted, state, results, tell=tell, **options)
+            applying = Apply(cloud, wanted, state, results, tell=teller(module), **options)
             applying.run(steps)
             polls = applying.polls
         finish(
@@ -267,13 +266,19 @@ def main() -> None:
         )
 
 
-def teller(path: str | None) -> Callable[[str], None]:
-    """A function that appends a line to the progress file."""
+def teller(module: AnsibleModule) -> Callable[[str], None]:
+    """A function that appends a line to the progress file; progress that can't be written stops nothing."""
+    path = module.params["progress_file"]
 
     def tell(line: str) -> None:
+        nonlocal path
         if path:
-            with open(path, "a", encoding="utf-8") as file:
-                file.write(f"{line}\n")
+            try:
+                with open(path, "a", encoding="utf-8") as file:
+                    file.write(f"{line}\n")
+            except OSError as error:
+                module.warn(f"progress_file: {error}")
+                path = None
 
     return tell
 
