@@ -49,7 +49,7 @@ vm() {
 }
 until vm true; do
     kill -0 "$qemu"
-    if [ "$(seconds)" -gt 300 ]; then echo "no SSH after 300 s" >&2; exit 1; fi
+    if [ "$(seconds)" -gt 600 ]; then echo "no SSH after 600 s" >&2; exit 1; fi
     sleep 1
 done
 echo "SSH after $(seconds) s"
