@@ -65,11 +65,11 @@ def missing_packages(packages):
 
 def mtu():
     """MTU of the interface with the default route, in bytes; 1500 where there is none."""
-    routes = json.loads(output('ip', '-json', '-4', 'route', 'show', 'default') or '[]')
-    for route in routes:
-        links = json.loads(output('ip', '-json', 'link', 'show', 'dev', route.get('dev', '')) or '[]')
-        if links:
-            return links[0]['mtu']
+    # not by ip(8): it may still have to be installed
+    for line in read('/proc/net/route').splitlines()[1:]:
+        interface, destination = line.split()[:2]
+        if destination == '00000000':
+            return int(read(f'/sys/class/net/{interface}/mtu') or 1500)
     return 1500
 
 
