@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import uuid
@@ -43,7 +44,8 @@ class Images:
             timeout=300,
             check=False,
         ).stdout
-        return json.loads(output[output.index("{") :])
+        # "localhost | CHANGED => {…}"
+        return json.loads(re.search(r"^localhost \| \S+ => (\{.*\})", output, re.MULTILINE | re.DOTALL)[1])
 
     def file(self, content: str) -> str:
         """A file to upload."""
