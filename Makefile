@@ -72,7 +72,7 @@ unit: $(TESTING)
 	$(BIN)/pytest tests/unit
 
 molecule: $(TESTING)
-	cd molecule && ../$(BIN)/molecule test --all
+	$(BIN)/molecule test --all
 
 integration: $(TESTING)
 	$(BIN)/pytest tests/integration
