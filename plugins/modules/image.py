@@ -153,7 +153,9 @@ class ImageCloud(Cloud):
         """Set fields and properties of an image and return it. Raises CloudError."""
         body = [{"op": "add", "path": f"/{key}", "value": value} for key, value in changes.items()]
         return self._image_request(
-            "PATCH", f"/images/{image_id}", json=body,
+            "PATCH",
+            f"/images/{image_id}",
+            json=body,
             headers={"Content-Type": "application/openstack-images-v2.1-json-patch"},
         ).json()
 
@@ -161,7 +163,10 @@ class ImageCloud(Cloud):
         """Send the content of an image. Raises CloudError."""
         with open(filename, "rb") as file:
             self._image_request(
-                "PUT", f"/images/{image_id}/file", data=file, timeout=UPLOAD_TIMEOUT,
+                "PUT",
+                f"/images/{image_id}/file",
+                data=file,
+                timeout=UPLOAD_TIMEOUT,
                 headers={"Content-Type": "application/octet-stream"},
             )
 
