@@ -8,7 +8,7 @@ module: jupyter_password
 short_description: Set the password of a Jupyter server
 version_added: 0.1.0
 author:
-  - The ouseful.coursevm contributors
+  - The ouseful.coursevm contributors (@ouseful)
 description:
   - Keeps the argon2 hash of a password in the server's JSON configuration file, as
     C(PasswordIdentityProvider.hashed_password), and nothing but the hash.
