@@ -72,10 +72,14 @@ unit: $(TESTING)
 	$(BIN)/pytest tests/unit
 
 molecule: $(TESTING)
+	tests/packages.sh
 	$(BIN)/molecule test --all
 
+# The demo first: it brings up the cloud and the VMs that the others ask
 integration: $(TESTING)
-	$(BIN)/pytest tests/integration
+	tests/packages.sh
+	$(BIN)/pytest tests/integration/demo
+	$(BIN)/pytest tests/integration --ignore tests/integration/demo
 
 clean:  ## Remove what was installed and built here (not the cloud, not the credentials)
 	rm -rf $(VENV) .ansible .cache build .pytest_cache .hypothesis .ruff_cache
