@@ -12,8 +12,9 @@ TESTING  := $(VENV)/.testing $(IN_PLACE)
 PLAY      = $(BIN)/ansible-playbook
 
 # The demo's own cloud and vault password; a command line or an environment that names others wins.
-export OS_CLIENT_CONFIG_FILE       ?= $(DEV_CLOUD_STATE)/clouds.yaml
-export ANSIBLE_VAULT_PASSWORD_FILE ?= $(CURDIR)/$(STATE)/vault-password
+# The password file is named only to what makes or needs it: ansible refuses to start on one that is not there.
+export OS_CLIENT_CONFIG_FILE ?= $(DEV_CLOUD_STATE)/clouds.yaml
+demo site verify password: export ANSIBLE_VAULT_PASSWORD_FILE ?= $(CURDIR)/$(STATE)/vault-password
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
