@@ -8,16 +8,16 @@ that python3-venv brings along is asked then. Without either, "pip" is null: not
 
 from __future__ import annotations
 
-import ast
-import contextlib
+import configparser
 import glob
-import io
 import json
+import os
 import subprocess
 import sys
 from urllib.parse import urlsplit
 
 PORTS = {"http": 80, "https": 443}
+PIP_OPTIONS = ("index-url", "extra-index-url")
 
 
 def destination(url: str) -> str | None:
@@ -44,25 +44,43 @@ def apt_urls() -> list[str]:
     return urls
 
 
+def pip_settings() -> dict[str, str]:
+    """Return pip's options for the installation of packages, each from where it counts most.
+
+    Read here because pip itself takes most of a minute for it on a small VM. Files, sections and their order:
+    https://pip.pypa.io/en/stable/topics/configuration/
+    """
+    home = os.path.expanduser("~")
+    config_home = os.environ.get("XDG_CONFIG_HOME") or f"{home}/.config"
+    chosen = os.environ.get("PIP_CONFIG_FILE", "")
+    if chosen == os.devnull:
+        files = []
+    else:
+        directories = (os.environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(os.pathsep)
+        files = [f"{directory}/pip/pip.conf" for directory in directories] + ["/etc/pip.conf"]
+        files += [chosen] if os.path.exists(chosen) else [f"{home}/.pip/pip.conf", f"{config_home}/pip/pip.conf"]
+    parser = configparser.RawConfigParser()
+    parser.read(files, encoding="utf-8")
+    settings = {}
+    for section in ("global", "install"):
+        if parser.has_section(section):
+            settings |= {name.replace("_", "-"): value for name, value in parser.items(section)}
+    for option in PIP_OPTIONS:
+        value = os.environ.get("PIP_" + option.upper().replace("-", "_"))
+        if value:
+            settings[option] = value
+    return settings
+
+
 def pip_urls() -> list[str] | None:
     """Return the indexes pip uses; for the public one also the host of its files. None without pip."""
     sys.path += sorted(glob.glob("/usr/share/python-wheels/pip-*.whl"))[-1:]
     try:
-        from pip._internal.cli.main import main  # noqa: PLC0415 (the path is only now complete)
-        from pip._internal.models.index import PyPI  # noqa: PLC0415
+        from pip._internal.models.index import PyPI  # noqa: PLC0415 (the path is only now complete)
     except ImportError:
         return None
-    with contextlib.redirect_stdout(io.StringIO()) as output:
-        main(["config", "list"])
-    index, extra = [PyPI.simple_url], []
-    for line in output.getvalue().splitlines():
-        name, _, value = line.partition("=")
-        option = name.rpartition(".")[2]
-        if option == "index-url":
-            index = ast.literal_eval(value).split()
-        elif option == "extra-index-url":
-            extra += ast.literal_eval(value).split()
-    urls = index + extra
+    settings = pip_settings()
+    urls = settings.get("index-url", PyPI.simple_url).split() + settings.get("extra-index-url", "").split()
     if any(urlsplit(url).hostname == PyPI.netloc for url in urls):
         urls.append(f"https://{PyPI.file_storage_domain}")
     return urls
