@@ -56,3 +56,13 @@ requirements:
 notes:
   - Needs OpenStack Stein (2019) or newer.
 """
+
+    PLAN = r"""
+attributes:
+  check_mode:
+    description: Stops after the plan.
+    support: full
+  diff_mode:
+    description: The diff is the plan in words.
+    support: full
+"""

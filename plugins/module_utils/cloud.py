@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.suggest import closest
 
@@ -100,6 +100,9 @@ class Cloud:
         except Exception as error:
             raise self._login_error(error) from error
         self.project_id = self._access.project_id
+        self.project_name = self._access.project_name
+        self.user_name = self._access.username
+        self.roles = tuple(self._access.role_names)
         self._endpoints = {}
 
     def _count(self, response: Any, *args: Any, **kwargs: Any) -> None:
@@ -142,18 +145,34 @@ class Cloud:
         return self._endpoints[service]
 
     def request(
-        self, service: str, method: str, path: str, *, body: Any = None, query: Any = None, missing_ok: bool = False
+        self,
+        service: str,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        file: BinaryIO | None = None,
+        query: Any = None,
+        content_type: str | None = None,
+        timeout: float | None = None,
+        missing_ok: bool = False,
     ) -> dict[str, Any]:
         """Make one request and return the JSON answer ({} when it is empty).
 
+        What is sent is ``body`` as JSON or the content of ``file``, as ``content_type``; ``timeout`` is in seconds.
+
         What can be repeated safely is repeated with growing pauses on connection errors, 429 and 5xx, as long as
         Retry-After asks. A POST is repeated only on 429; otherwise its error says that it may have been carried out
-        (``lost``). With ``missing_ok`` a 404 is no error.
+        (``lost``). A file is sent once. With ``missing_ok`` a 404 is no error.
         """
+        content_type = {"Content-Type": content_type} if content_type else {}
+        sending = {"json": body, "params": query, "headers": {"Accept": "application/json", **content_type}}
+        # keystoneauth takes these two only with a value
+        sending |= {key: value for key, value in (("data", file), ("timeout", timeout)) if value is not None}
         pause = 1.0
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                response = self._send(service, method, path, body, query)
+                response = self._send(service, method, path, sending)
             except ksa_exceptions.ConnectionError as error:
                 failure = CloudError(
                     f"No answer from {self._where(service, method, path)}: {_short(error)}",
@@ -168,7 +187,7 @@ class Cloud:
                 wanted_pause = _retry_after(response)
                 if response.status_code not in RETRIED:
                     raise failure
-            if attempt == ATTEMPTS or failure.lost:
+            if attempt == ATTEMPTS or failure.lost or file:
                 raise failure
             pause = wanted_pause if wanted_pause is not None else pause
             if pause > LONGEST_PAUSE:
@@ -177,20 +196,18 @@ class Cloud:
             pause *= 2
         raise AssertionError("unreachable")
 
-    def _send(self, service: str, method: str, path: str, body: Any, query: Any) -> Any:
+    def _send(self, service: str, method: str, path: str, sending: dict[str, Any]) -> Any:
         try:
             url = path if "://" in path else self.endpoint(service) + path
             return self._session.request(
                 url,
                 method,
-                json=body,
-                params=query,
                 raise_exc=False,
                 authenticated=True,
                 connect_retries=0,
-                headers={"Accept": "application/json"},
                 microversion=COMPUTE_MICROVERSION if service == "compute" else None,
                 endpoint_filter={"service_type": service},
+                **sending,
             )
         except ksa_exceptions.EndpointNotFound as error:
             endpoints = self._access.service_catalog.get_endpoints().values()

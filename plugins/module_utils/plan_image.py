@@ -8,7 +8,7 @@ hidden rather than lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,7 +35,8 @@ def current(wanted: Image, found: Iterable[Mapping[str, Any]], project_id: str) 
     Raises PlanError when the name is taken by an image with other content that isn't ours.
     """
     named = [image for image in found if image["name"] == wanted.name and image["status"] == "active"]
-    named.sort(key=lambda image: not is_own(image, project_id))
+    # The oldest: two who upload at the same time agree on it
+    named.sort(key=lambda image: (not is_own(image, project_id), image["created_at"], image["id"]))
     for image in named:
         if wanted.fingerprint in (image.get(FINGERPRINT), image.get("os_hash_value")):
             return image
@@ -61,11 +62,21 @@ def plan(wanted: Image, found: Iterable[Mapping[str, Any]], project_id: str, ser
     if image is None:
         upload = Action("upload", "image", wanted.name, after={"fingerprint": wanted.fingerprint, **wanted.fields})
         return Plan((upload, *filter(None, (_put_away(earlier, servers.get(earlier["id"], 0)) for earlier in own))))
-    before = {key: image.get(key) for key, value in wanted.fields.items() if image.get(key) != value}
-    if not before or not is_own(image, project_id):
+    if not is_own(image, project_id):
         return Plan()
+    before = {key: image.get(key) for key, value in wanted.fields.items() if image.get(key) != value}
     after = {key: wanted.fields[key] for key in before}
-    return Plan((Action("change", "image", wanted.name, id=image["id"], before=before, after=after),))
+    change = Action("change", "image", wanted.name, id=image["id"], before=before, after=after) if before else None
+    twins = [
+        other for other in own if other["name"] == wanted.name and other["status"] == "active" and other is not image
+    ]
+    away = (_put_away(twin, servers.get(twin["id"], 0)) for twin in twins)
+    return Plan(tuple(filter(None, (change, *away))))
+
+
+def is_settled(wanted: Image, found: Collection[Mapping[str, Any]], project_id: str) -> bool:
+    """Whether there is one image of that name, with that content: then no other has to be looked at."""
+    return len(found) == 1 and current(wanted, found, project_id) is not None
 
 
 def is_own(image: Mapping[str, Any], project_id: str) -> bool:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,7 @@ class Check:
         return f"{self.name}: {self.detail.rstrip('.')}. {self.mend}".rstrip()
 
 
-def role(roles: list[str]) -> Check:
+def role(roles: Collection[str]) -> Check:
     """Whether the user may do more than look."""
     listed = ", ".join(roles) or "none"
     if set(roles) <= {"reader"}:

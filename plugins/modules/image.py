@@ -116,20 +116,20 @@ import hashlib
 import os
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ouseful.coursevm.plugins.module_utils import cloud as cloud_utils
-from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError
+from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import CONNECTION_ARGUMENTS, Cloud, CloudError
 from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import PREFIX
-from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import PlanError
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_image import (
     FINGERPRINT,
     GENERATION_OF,
     Image,
     current,
     is_own,
+    is_settled,
     plan,
 )
+from ansible_collections.ouseful.coursevm.plugins.module_utils.running import explained
 
 ARGUMENTS = {
     "name": {"type": "str", "required": True},
@@ -146,40 +146,11 @@ ARGUMENTS = {
 UPLOAD_TIMEOUT = 1800
 
 
-class ImageCloud(Cloud):
-    """A cloud with the two kinds of request that only Glance has."""
-
-    def patch_image(self, image_id: str, changes: dict[str, Any]) -> dict[str, Any]:
-        """Set fields and properties of an image and return it. Raises CloudError."""
-        body = [{"op": "add", "path": f"/{key}", "value": value} for key, value in changes.items()]
-        return self._image_request(
-            "PATCH",
-            f"/images/{image_id}",
-            json=body,
-            headers={"Content-Type": "application/openstack-images-v2.1-json-patch"},
-        ).json()
-
-    def upload(self, image_id: str, filename: str) -> None:
-        """Send the content of an image. Raises CloudError."""
-        with open(filename, "rb") as file:
-            self._image_request(
-                "PUT",
-                f"/images/{image_id}/file",
-                data=file,
-                timeout=UPLOAD_TIMEOUT,
-                headers={"Content-Type": "application/octet-stream"},
-            )
-
-    def _image_request(self, method: str, path: str, **options: Any) -> Any:
-        try:
-            response = self._session.request(
-                self.endpoint("image") + path, method, raise_exc=False, connect_retries=0, **options
-            )
-        except cloud_utils.ksa_exceptions.ClientException as error:
-            raise CloudError(f"No answer from {self._where('image', method, path)}: {error}") from error
-        if response.status_code >= 400:
-            raise self._refusal("image", method, path, response)
-        return response
+def change(cloud: Cloud, image_id: str, changes: dict[str, Any]) -> None:
+    """Set fields and properties of an image. Raises CloudError."""
+    body = [{"op": "add", "path": f"/{key}", "value": value} for key, value in changes.items()]
+    content_type = "application/openstack-images-v2.1-json-patch"
+    cloud.request("image", "PATCH", f"/images/{image_id}", body=body, content_type=content_type)
 
 
 def sha512(filename: str) -> str:
@@ -201,7 +172,7 @@ def wanted_image(parameters: dict[str, Any]) -> Image:
 def observe(cloud: Cloud, wanted: Image) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """The images of that name, and when one has to be put away, its generations and the servers that run from each."""
     images = cloud.list("image", "/images", "images", {"name": wanted.name})
-    if wanted.present and current(wanted, images, cloud.project_id):
+    if wanted.present and is_settled(wanted, images, cloud.project_id):
         return images, {}
     images += cloud.list("image", "/images", "images", {"tag": PREFIX, "os_hidden": "true"})
     servers = {
@@ -212,7 +183,7 @@ def observe(cloud: Cloud, wanted: Image) -> tuple[list[dict[str, Any]], dict[str
     return images, servers
 
 
-def upload(cloud: ImageCloud, wanted: Image, filename: str, disk_format: str) -> str:
+def upload(cloud: Cloud, wanted: Image, filename: str, disk_format: str) -> str:
     """Upload under another name and hidden, verify, and return the ID. Raises CloudError, OSError."""
     checksum = sha512(filename)
     body = {
@@ -228,7 +199,15 @@ def upload(cloud: ImageCloud, wanted: Image, filename: str, disk_format: str) ->
     }
     image_id = cloud.post("image", "/images", body)["id"]
     try:
-        cloud.upload(image_id, filename)
+        with open(filename, "rb") as file:
+            cloud.request(
+                "image",
+                "PUT",
+                f"/images/{image_id}/file",
+                file=file,
+                content_type="application/octet-stream",
+                timeout=UPLOAD_TIMEOUT,
+            )
         image = cloud.get("image", f"/images/{image_id}")
         if image["status"] != "active":
             raise CloudError(f"The uploaded image {image_id} has status {image['status']}, not active.")
@@ -240,16 +219,16 @@ def upload(cloud: ImageCloud, wanted: Image, filename: str, disk_format: str) ->
     return image_id
 
 
-def apply(cloud: ImageCloud, wanted: Image, actions: Any, parameters: dict[str, Any]) -> None:
+def apply(cloud: Cloud, wanted: Image, actions: Any, parameters: dict[str, Any]) -> None:
     """Carry out the steps of a plan in their order. Raises CloudError, OSError."""
     uploaded = None
     for action in actions:
         if action.verb == "upload":
             uploaded = upload(cloud, wanted, parameters["filename"], parameters["disk_format"])
         elif action.verb in ("change", "hide"):
-            cloud.patch_image(action.id, dict(action.after))
+            change(cloud, action.id, dict(action.after))
     if uploaded:
-        cloud.patch_image(uploaded, {"name": wanted.name, "os_hidden": False})
+        change(cloud, uploaded, {"name": wanted.name, "os_hidden": False})
     # last: what goes wrong here is mended by the next replacement
     for action in actions:
         if action.verb == "delete":
@@ -259,12 +238,14 @@ def apply(cloud: ImageCloud, wanted: Image, actions: Any, parameters: dict[str, 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Observe, plan and, unless in check mode, apply. Raises CloudError, PlanError, OSError."""
     wanted = wanted_image(module.params)
-    cloud = ImageCloud(module.params)
+    cloud = Cloud(module.params)
     images, servers = observe(cloud, wanted)
     planned = plan(wanted, images, cloud.project_id, servers)
     if planned.actions and not module.check_mode:
         apply(cloud, wanted, planned.actions, module.params)
-        images = cloud.list("image", "/images", "images", {"name": wanted.name})
+        # Who uploaded at the same time has made a second one
+        images, servers = observe(cloud, wanted)
+        apply(cloud, wanted, plan(wanted, images, cloud.project_id, servers).actions, module.params)
     return {
         "changed": bool(planned.actions),
         "image": dict((wanted.present and current(wanted, images, cloud.project_id)) or {}),
@@ -277,18 +258,15 @@ def run(module: AnsibleModule) -> dict[str, Any]:
 def main() -> None:
     """Entry point of the module."""
     module = AnsibleModule(
-        argument_spec={**cloud_utils.CONNECTION_ARGUMENTS, **ARGUMENTS},
+        argument_spec={**CONNECTION_ARGUMENTS, **ARGUMENTS},
         required_if=[("state", "present", ["filename"])],
         supports_check_mode=True,
     )
-    if cloud_utils.IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("openstacksdk"), exception=cloud_utils.IMPORT_ERROR)
-    try:
-        result = run(module)
-    except OSError as error:
-        module.fail_json(msg=f"filename: cannot read {module.params['filename']}: {os.strerror(error.errno)}.")
-    except (CloudError, PlanError) as error:
-        module.fail_json(msg=str(error))
+    with explained(module):
+        try:
+            result = run(module)
+        except OSError as error:
+            module.fail_json(msg=f"filename: cannot read {module.params['filename']}: {os.strerror(error.errno)}.")
     module.exit_json(**result)
 
 

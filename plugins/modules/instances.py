@@ -88,13 +88,7 @@ options:
     type: path
 extends_documentation_fragment:
   - ouseful.coursevm.cloud
-attributes:
-  check_mode:
-    description: Stops after the plan.
-    support: full
-  diff_mode:
-    description: The diff is the plan in words.
-    support: full
+  - ouseful.coursevm.cloud.plan
 author:
   - The ouseful.coursevm contributors (@ouseful)
 """

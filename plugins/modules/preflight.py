@@ -138,12 +138,10 @@ class Preflight:
         except CloudError as error:
             self.checks.append(Check("cloud", False, str(error)))
             return
-        # The session's own record of the login: asking the identity service for it would be one more request.
-        access = cloud._access
         self.checks.append(
-            Check("cloud", True, f"'{cloud.name}' lets {access.username} into project {access.project_name}")
+            Check("cloud", True, f"'{cloud.name}' lets {cloud.user_name} into project {cloud.project_name}")
         )
-        self.checks.append(preflight.role(access.role_names))
+        self.checks.append(preflight.role(cloud.roles))
 
         images, flavors, networks, limits, quotas, servers = concurrently(
             lambda look: look(),

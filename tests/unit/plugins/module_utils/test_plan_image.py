@@ -73,11 +73,10 @@ own_images = st.builds(
 
 @st.composite
 def clouds(draw):
-    """Images of ours, at most one of them visible and active, and of others, under other names."""
+    """Images of ours, some perhaps uploaded at the same time, and of others, under other names."""
     images = [glance(number, **facts) for number, facts in enumerate(draw(st.lists(own_images, max_size=4)), 1)]
-    visible = [image for image in images if image["status"] == "active" and not image["os_hidden"]]
     for image in images:
-        if image["status"] != "active" or image in visible[1:]:
+        if image["status"] != "active":
             image["os_hidden"] = True
         if image["os_hidden"]:
             image["name"] = f"{NAME} {image['id']}"
@@ -113,6 +112,11 @@ def test_a_replaced_image_is_renamed_and_hidden_with_the_reason():
         "~ hide image debian: name debian -> debian 2026-01-02T00:00:00Z, os_hidden False -> True "
         "(replaced, 2 servers run from it)\n"
     )
+
+
+def test_of_two_that_were_uploaded_at_the_same_time_the_older_stays():
+    actions = plan(Image(NAME, "old"), [glance(2), glance(1)], PROJECT, {}).actions
+    assert [(action.verb, action.id) for action in actions] == [("delete", "i-2")]
 
 
 def test_an_image_with_that_content_from_elsewhere_is_used_as_it_is():
