@@ -19,16 +19,16 @@ REPOSITORY = Path(__file__).parents[3]
 INVENTORY = REPOSITORY / "inventories" / "demo"
 STATE = INVENTORY / ".state"
 DEV_CLOUD_CLOUDS = Path("/var/lib/coursevm/dev_cloud/clouds.yaml")
+# Without make, which sets its own
 ENVIRONMENT = {
     "OS_CLIENT_CONFIG_FILE": str(DEV_CLOUD_CLOUDS),
     "ANSIBLE_VAULT_PASSWORD_FILE": str(STATE / "vault-password"),
-    "ANSIBLE_NOCOLOR": "1",
 }
 RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 REQUEST_BUDGET = 10
 
 
-def run(*command: str, check: bool = True) -> str:
+def run(*command: str, check: bool = True, **environment: str) -> str:
     """Run a command in the repository, showing its output as it comes.
 
     Returns:
@@ -37,7 +37,7 @@ def run(*command: str, check: bool = True) -> str:
     process = subprocess.Popen(
         command,
         cwd=REPOSITORY,
-        env=os.environ | ENVIRONMENT,
+        env=os.environ | {"ANSIBLE_NOCOLOR": "1"} | environment,
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -53,7 +53,7 @@ def run(*command: str, check: bool = True) -> str:
 
 
 def ansible(tool: str, *arguments: str, check: bool = True) -> str:
-    return run(str(REPOSITORY / ".venv" / "bin" / tool), "-i", str(INVENTORY), *arguments, check=check)
+    return run(str(REPOSITORY / ".venv" / "bin" / tool), "-i", str(INVENTORY), *arguments, check=check, **ENVIRONMENT)
 
 
 def on_vm(student: str, command: str) -> tuple[bool, str]:
