@@ -37,7 +37,6 @@ class Building:
     started: float
     retries: int
     leaving: bool = False
-    in_error: bool = False
 
 
 @dataclass
@@ -336,9 +335,7 @@ class Apply:
             return False
         outcome = self.outcomes[student]
         outcome.server = server
-        if server.status == "ERROR" and not server.fault and not building.in_error:
-            building.in_error = True  # Nova writes the reason down after the status: the next poll has it
-        elif server.status == "ERROR":
+        if server.status == "ERROR":
             self._handle_fault(student, building, explain(server.fault))
         elif server.status != "BUILD":
             outcome.seconds = round(time.monotonic() - building.started, 1)
@@ -367,7 +364,7 @@ class Apply:
         except CloudError as error:
             self._give_up(student, f"create server: {error}")
         else:
-            building.started, building.leaving, building.in_error = time.monotonic(), False, False
+            building.started, building.leaving = time.monotonic(), False
             self.outcomes[student].done.append(f"create server {self.wanted[student].name} again")
 
     def _poll(self, started: float) -> dict[str, Server]:

@@ -209,9 +209,19 @@ def rest_of_cohort(cloud: Cloud, desired: Cohort, state: CohortState, planning: 
 
 
 def servers(cloud: Cloud, cohort_name: str) -> tuple[Server, ...]:
-    """The cohort's servers, in one request."""
+    """The cohort's servers, in one request, and one more for each that is in ERROR without a reason.
+
+    Nova's list leaves out the fault of a server that never got a host: it is in a cell of its own.
+    """
     query = {"tags": ",".join(tags(cohort_name))}
-    return tuple(server(body) for body in cloud.list("compute", "/servers/detail", "servers", query))
+    bodies = cloud.list("compute", "/servers/detail", "servers", query)
+    unexplained = [body for body in bodies if body["status"] == "ERROR" and not body.get("fault")]
+    answers = concurrently(
+        lambda body: cloud.get("compute", f"/servers/{body['id']}", missing_ok=True), unexplained, READERS
+    )
+    for body, answer in zip(unexplained, answers, strict=True):
+        body["fault"] = answer.get("server", {}).get("fault")
+    return tuple(server(body) for body in bodies)
 
 
 def floating_ips(cloud: Cloud, cohort_name: str) -> tuple[FloatingIP, ...]:

@@ -163,6 +163,7 @@ def poor_clouds(cohort, broken_clouds, monkeypatch):
         settings = {"username": user.name, "password": user.password, "project_name": project.name}
         yield broken_clouds(**settings)
     finally:
+        admin = openstack.connect(cloud=f"{CLOUD}-admin")  # keystone ends connections that are long idle
         admin.delete_compute_quotas(project.id)
         admin.delete_network_quotas(project.id)
         if user:
