@@ -1,6 +1,6 @@
 #!/bin/bash
 # Nothing of a cloud stays on the machine after it was destroyed: what can be listed is the same as before it was started.
-source "$(dirname "$0")/dev_cloud_lib.sh"
+source "$(dirname "$0")/lib.sh"
 
 # Volatile counters do not tell anything; the empty built-in chains appear when iptables is first used.
 snapshot() {

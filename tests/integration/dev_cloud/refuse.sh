@@ -1,6 +1,6 @@
 #!/bin/bash
 # What the role dev_cloud refuses, and in which words. No cloud is started: seconds, not minutes.
-source "$(dirname "$0")/dev_cloud_lib.sh"
+source "$(dirname "$0")/lib.sh"
 
 # refuses WORDS [ARGUMENT…]: the play fails with these words
 refuses() {

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # Sourced by the tests of the role dev_cloud. They need root, 5 GiB of memory, and the repository as working directory.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 
-second=tests/integration/dev_cloud_second.yml
+second=tests/integration/dev_cloud/second.yml
 value() { sed -n "s/^$1: //p" "$second"; }
 name=$(value dev_cloud_name)
 interface=$(value dev_cloud_host_interface)

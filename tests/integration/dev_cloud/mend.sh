@@ -1,6 +1,6 @@
 #!/bin/bash
 # Everything that may happen to a running cloud on a developer's machine, and whether starting it again mends that.
-source "$(dirname "$0")/dev_cloud_lib.sh"
+source "$(dirname "$0")/lib.sh"
 
 init_pid() { podman container inspect --format '{{.State.Pid}}' "$name"; }
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# course_image_boot.sh IMAGE.qcow2: boots the image as a cloud would (config drive, virtio, a disk bigger than the
+# boot.sh IMAGE.qcow2: boots the image as a cloud would (config drive, virtio, a disk bigger than the
 # image), without one, and asks the running system. The image is not changed. Needs qemu-system-x86_64, genisoimage, ssh.
 set -eu -o pipefail
 image=$(readlink -f "$1")
@@ -84,7 +84,8 @@ expect 'resolver is the stub' 'systemd' 'readlink -f /etc/resolv.conf'
 expect 'apt sources of the suite' 'bookworm-security main' 'cat /etc/apt/sources.list.d/*.list'
 expect 'no package lists are kept' '^0$' 'find /var/lib/apt/lists -type f -name "*Packages*" | wc -l'
 expect 'ansible.builtin.apt can work' '^apt$' '/usr/bin/python3 -c "import apt; print(apt.__name__)"'
-expect 'nginx is not baked' '^$' 'command -v nginx'
+expect 'nginx waits for its role' '^disabled$' 'systemctl is-enabled nginx'
+expect 'nobody listens but SSH' '^22$' 'ss -Hltn | grep -v -e 127.0.0 -e "\[::1\]" | sed "s/.*:\([0-9]*\) .*/\1/" | sort -u'
 expect 'Jupyter environment' 'jupyterlab *: 4' '/opt/coursevm/jupyter/bin/jupyter --version'
 expect 'Jupyter is compiled' '^0$' \
     'find /opt/coursevm/jupyter/lib -name "__init__.py" -not -path "*templates*" -printf "%h\n" | while read -r d; do ls $d/__pycache__/__init__.*.pyc > /dev/null 2>&1 || echo $d; done | wc -l'
