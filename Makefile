@@ -19,7 +19,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev-cloud dev-cloud-stop dev-cloud-destroy image site verify password ssh \
-        test lint sanity unit molecule integration clean
+        test lint sanity unit molecule integration dev-cloud-test clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,8 +79,14 @@ molecule: $(TESTING)
 # The demo first: it brings up the cloud and the VMs that the others ask
 integration: $(TESTING)
 	tests/packages.sh
+	tests/integration/dev_cloud/refuse.sh
 	$(BIN)/pytest tests/integration/demo
 	$(BIN)/pytest tests/integration --ignore tests/integration/demo
+
+dev-cloud-test: $(TESTING)  ## Break and mend a second dev cloud, and destroy it (half an hour; not part of `test`)
+	tests/packages.sh
+	tests/integration/dev_cloud/mend.sh
+	tests/integration/dev_cloud/destroy.sh
 
 clean:  ## Remove what was installed and built here (not the cloud, not the credentials)
 	rm -rf $(VENV) .ansible .cache build .pytest_cache .hypothesis .ruff_cache
