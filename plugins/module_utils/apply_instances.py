@@ -8,48 +8,21 @@ What fails for one student is noted for that student and doesn't stop the others
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed
 from ansible_collections.ouseful.coursevm.plugins.module_utils.apply import create_once
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError, concurrently
 from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import Cohort, Instance
-from ansible_collections.ouseful.coursevm.plugins.module_utils.faults import explain
-from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import CohortState, FloatingIP, Port, Server
+from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import CohortState, Server
 from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import marker, owner_of_marker, tags
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Action, Plan
+from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import GOALS, REQUESTS
+from ansible_collections.ouseful.coursevm.plugins.module_utils.waiting import OnTheWay, Outcome, Waiting
 
 PORTS_A_REQUEST = 50
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 10.0
-# A poll waits this part of the time that has passed already.
-PAUSE_SHARE = 0.2
-TELL_EVERY = 15
-
-
-@dataclass
-class Building:
-    """A server that is on its way up, or on its way down before the next try."""
-
-    server_id: str
-    started: float
-    retries: int
-    leaving: bool = False
-    in_error: bool = False
-
-
-@dataclass
-class Outcome:
-    """What there is for one student when all is done."""
-
-    server: Server | None = None
-    port: Port | None = None
-    floating_ip: FloatingIP | None = None
-    seconds: float | None = None
-    error: str | None = None
-    done: list[str] = field(default_factory=list)
 
 
 def outcomes(state: CohortState, students: Iterable[str]) -> dict[str, Outcome]:
@@ -67,7 +40,8 @@ class Apply:
     """Carries out a plan.
 
     ``outcomes`` is kept up with what is done. ``tell`` takes lines about the progress. ``timeout`` (seconds) is for the
-    whole cohort to come up, ``retries`` how often a server that comes up in ERROR is made again.
+    whole cohort to come up, ``retries`` how often a server that comes up in ERROR is made again, or asked again for a
+    status it doesn't get to.
     """
 
     def __init__(
@@ -86,17 +60,14 @@ class Apply:
         self.desired = desired
         self.state = state
         self.outcomes = outcomes
-        self.timeout = timeout
         self.concurrency = concurrency
         self.retries = retries
-        self.tell = tell
         self.wanted = {instance.student: instance for instance in desired.instances}
-        self.polls = 0
-        self.building: dict[str, Building] = {}
+        self.waiting = Waiting(cloud, desired.cohort, outcomes, timeout=timeout, concurrency=concurrency, tell=tell)
         self.used_up: dict[str, CloudError] = {}  # kinds of resource whose quota is used up
 
     def run(self, plan: Plan) -> None:
-        """Do everything in the plan, then wait until no server is on its way any more."""
+        """Do everything in the plan, and wait until no server is on its way any more."""
         steps: dict[tuple[str, str], list[Action]] = {}
         for action in plan.actions:
             steps.setdefault((action.verb, action.kind), []).append(action)
@@ -105,8 +76,6 @@ class Apply:
             return [action for pair in pairs for action in steps.get(pair, [])]
 
         self._remove(of(("delete", "floating IP"), ("delete", "server")), of(("delete", "port")))
-        changes = of(("change", "server"), ("change", "metadata"), ("change", "port"))
-        self._each(changes, lambda action: getattr(self, f"_change_{action.kind}")(action))
         self._create_ports(of(("create", "port")))
         # Servers first: they need the longest.
         makers = {
@@ -115,7 +84,11 @@ class Apply:
             ("create", "floating IP"): self._create_floating_ip,
         }
         self._each(of(*makers), lambda action: makers[action.verb, action.kind](action))
-        self._wait_for_servers()
+        self._expect(of(*((verb, "server") for verb in (*REQUESTS, "rebuild"))))
+        self.waiting.until_there()
+        # Now that no server is shelved or being built: Nova changes no metadata of those.
+        changes = of(("change", "server"), ("change", "metadata"), ("change", "port"))
+        self._each(changes, lambda action: getattr(self, f"_change_{action.kind}")(action))
 
     # One student's step, failing for that student alone
 
@@ -127,18 +100,14 @@ class Apply:
         if outcome.error:
             return
         try:
-            if action.kind in self.used_up and action.verb != "delete":
+            if action.kind in self.used_up and action.verb == "create":
                 raise self.used_up[action.kind]
             function(action)
             outcome.done.append(str(action))
         except CloudError as error:
             if error.is_quota:
                 self.used_up[action.kind] = error
-            self._fail(action.student, f"{action.verb} {action.kind}: {error}")
-
-    def _fail(self, student: str, reason: str) -> None:
-        self.outcomes[student].error = reason
-        self.tell(f"{student}: {reason}")
+            self.waiting.fail(action.student, f"{action.verb} {action.kind}: {error}")
 
     # Removing
 
@@ -146,7 +115,7 @@ class Apply:
         self._each([action for action in actions if action.kind == "floating IP"], self._delete_floating_ip)
         leaving = [action for action in actions if action.kind == "server"]
         self._each(leaving, lambda action: self.cloud.delete("compute", f"/servers/{action.id}"))
-        self._wait_until_gone([action for action in leaving if not self.outcomes[action.student].error])
+        self.waiting.until_gone({a.id: a.student for a in leaving if not self.outcomes[a.student].error})
         self._each(ports, self._delete_port)
 
     def _delete_floating_ip(self, action: Action) -> None:
@@ -156,25 +125,6 @@ class Apply:
     def _delete_port(self, action: Action) -> None:
         self.cloud.delete("network", f"/ports/{action.id}")
         self.outcomes[action.student].port = None
-
-    def _wait_until_gone(self, actions: list[Action]) -> None:
-        waiting = {action.id: action.student for action in actions}
-        started = time.monotonic()
-        while waiting:
-            there = self._poll(started)
-            for server_id, student in list(waiting.items()):
-                server = there.get(server_id)
-                if server is None:
-                    del waiting[server_id]
-                    self.outcomes[student].server = None
-                    self.tell(f"{student}: server removed, {_since(started)}")
-                elif server.status == "ERROR" and server.task_state is None:
-                    del waiting[server_id]
-                    self._fail(student, f"delete server: {explain(server.fault)}")
-            if waiting and time.monotonic() - started > self.timeout:
-                for student in waiting.values():
-                    self._fail(student, f"delete server: not gone after {self.timeout} s; run again to go on")
-                return
 
     # Changing in place
 
@@ -261,9 +211,7 @@ class Apply:
     # Servers
 
     def _create_server(self, action: Action) -> None:
-        self.building[action.student] = Building(
-            self._post_server(self.wanted[action.student]), time.monotonic(), self.retries
-        )
+        self._expect_up(action.student, self._post_server(self.wanted[action.student]))
 
     def _post_server(self, instance: Instance) -> str:
         cohort = self.desired.cohort
@@ -287,101 +235,50 @@ class Apply:
 
         return create_once(self.cloud, "compute", "/servers", {"server": body}, look)["server"]["id"]
 
-    def _wait_for_servers(self) -> None:
-        """Poll the cohort until each server is up, or has failed as often as allowed."""
-        started = time.monotonic()
+    # What each server is waited for
+
+    def _expect(self, moves: list[Action]) -> None:
+        """Put every server on its way that is moved by the plan, or was on its way before."""
+        goal = GOALS.get(self.desired.state)
+        for action in moves:
+            self.waiting.on_the_way[action.student] = OnTheWay(
+                action.id, 1 + self.retries, step=str(action), goal=goal, ask=partial(self._ask, action.student)
+            )
         for student, outcome in self.outcomes.items():
-            under_way = outcome.server and outcome.server.status == "BUILD" and not outcome.error
-            if under_way and student not in self.building:
-                self.building[student] = Building(outcome.server.id, started, self.retries)
-        total = len(self.building)
-        up = told = 0
-        told_at = started
-        while self.building:
-            try:
-                there = self._poll(started)
-            except CloudError as error:
-                self.tell(f"the cloud doesn't answer just now: {error}")
-            else:
-                again = [student for student in list(self.building) if self._follow(student, there)]
-                concurrently(self._try_again, again, self.concurrency)
-            up = total - len(self.building)
-            if self.building and (up != told or time.monotonic() - told_at > TELL_EVERY):
-                self.tell(f"{up} of {total} settled, {_since(started)}")
-                told, told_at = up, time.monotonic()
-            if time.monotonic() - started > self.timeout:
-                for student in list(self.building):
-                    self._give_up(
-                        student, f"not up after {self.timeout} s ({self._state_of(student)}); run again to wait on"
-                    )
+            if not outcome.server or outcome.error or student in self.waiting.on_the_way:
+                continue
+            if outcome.server.status == "BUILD":
+                self._expect_up(student, outcome.server.id)
+            elif goal and not goal.always and outcome.server.status not in goal.statuses:
+                self.waiting.on_the_way[student] = OnTheWay(outcome.server.id, 0, goal=goal)
 
-    def _state_of(self, student: str) -> str:
+    def _expect_up(self, student: str, server_id: str) -> None:
+        instance = self.wanted[student]
+        self.waiting.on_the_way[student] = OnTheWay(
+            server_id,
+            self.retries,
+            step=f"create server {instance.name} again",
+            make=partial(self._post_server, instance),
+        )
+
+    def _ask(self, student: str, verb: str) -> None:
         server = self.outcomes[student].server
-        return f"{server.status}, {server.task_state}" if server else "not seen yet"
+        body = self._rebuild_body(student, server) if verb == "rebuild" else REQUESTS[verb]
+        self.cloud.post("compute", f"/servers/{server.id}/action", body)
 
-    def _give_up(self, student: str, reason: str) -> None:
-        del self.building[student]
-        self._fail(student, reason)
-
-    def _follow(self, student: str, there: dict[str, Server]) -> bool:
-        """Take in what the poll says of one student's server; True when it has to be made again."""
-        building = self.building[student]
-        server = there.get(building.server_id)
-        if building.leaving:
-            if server is None:
-                self.outcomes[student].server = None
-            return server is None
-        if server is None:
-            self._give_up(student, "the server vanished while it was being built: somebody or the cloud removed it")
-            return False
-        outcome = self.outcomes[student]
-        outcome.server = server
-        if server.status == "ERROR" and not server.fault and not building.in_error:
-            building.in_error = True  # Nova writes the reason down after the status: the next poll has it
-        elif server.status == "ERROR":
-            self._handle_fault(student, building, explain(server.fault))
-        elif server.status != "BUILD":
-            outcome.seconds = round(time.monotonic() - building.started, 1)
-            del self.building[student]
-            address = f" ({outcome.floating_ip.name})" if outcome.floating_ip else ""
-            self.tell(f"{student}: {server.status} after {outcome.seconds:.0f} s{address}")
-        return False
-
-    def _handle_fault(self, student: str, building: Building, reason: str) -> None:
-        if building.retries <= 0:
-            self._give_up(student, f"the server came up in ERROR: {reason}")
-            return
-        self.tell(f"{student}: ERROR ({reason}); removing it and trying again")
-        try:
-            self.cloud.delete("compute", f"/servers/{building.server_id}")
-        except CloudError as error:
-            self._give_up(student, f"remove server in ERROR: {error}")
-        else:
-            building.retries -= 1
-            building.leaving = True
-
-    def _try_again(self, student: str) -> None:
-        building = self.building[student]
-        try:
-            building.server_id = self._post_server(self.wanted[student])
-        except CloudError as error:
-            self._give_up(student, f"create server: {error}")
-        else:
-            building.started, building.leaving, building.in_error = time.monotonic(), False, False
-            self.outcomes[student].done.append(f"create server {self.wanted[student].name} again")
-
-    def _poll(self, started: float) -> dict[str, Server]:
-        """The cohort's servers by id, after a pause that grows with the time since ``started``."""
-        time.sleep(min(LONGEST_PAUSE, max(FIRST_PAUSE, PAUSE_SHARE * (time.monotonic() - started))))
-        self.polls += 1
-        return {server.id: server for server in observed.servers(self.cloud, self.desired.cohort)}
+    def _rebuild_body(self, student: str, server: Server) -> dict[str, Any]:
+        """The disk from the declared image; Nova replaces the whole metadata, so what else there is goes along."""
+        wanted = self.wanted[student]
+        return {
+            "rebuild": {
+                "imageRef": self.state.image_id,
+                "metadata": {**dict(server.metadata), **wanted.full_metadata},
+                "user_data": wanted.encoded_user_data or None,
+            }
+        }
 
 
 def by_student(cohort: str, bodies: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Neutron's resources by the student of the cohort whose they are."""
     owners = ((owner_of_marker(body["description"]), body) for body in bodies)
     return {owner.student: body for owner, body in owners if owner and owner.cohort == cohort and owner.student}
-
-
-def _since(started: float) -> str:
-    return f"{time.monotonic() - started:.0f} s"

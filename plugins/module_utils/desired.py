@@ -106,8 +106,18 @@ class Cohort:
     security_groups: tuple[str, ...] | None = None
     floating_network: str | None = None
     availability_zone: str | None = None
-    present: bool = True
+    state: str = "present"
     prune: bool = False
+
+    @property
+    def removes(self) -> bool:
+        """Whether the instances are to be gone."""
+        return self.state == "absent"
+
+    @property
+    def makes(self) -> bool:
+        """Whether what is missing is made, and all that is declared compared."""
+        return self.state in ("present", "started", "rebuilt")
 
 
 def network_stack(parameters: dict[str, Any]) -> NetworkStack:
@@ -141,8 +151,7 @@ def cohort(parameters: dict[str, Any]) -> Cohort:
         for value in values:
             if values.count(value) > 1:
                 raise DesiredError(f"instances: {field} '{value}' is listed {values.count(value)} times; keep one.")
-    present = parameters["state"] == "present"
-    if parameters["prune"] and not present:
+    if parameters["prune"] and parameters["state"] != "present":
         raise DesiredError("prune: goes with state present only; with state absent list the students to remove.")
     if parameters["prune"] and not instances:
         raise DesiredError(
@@ -158,7 +167,7 @@ def cohort(parameters: dict[str, Any]) -> Cohort:
         security_groups=None if groups is None else tuple(sorted(set(groups))),
         floating_network=parameters["floating_network"],
         availability_zone=parameters["availability_zone"],
-        present=present,
+        state=parameters["state"],
         prune=parameters["prune"],
     )
 

@@ -184,7 +184,7 @@ def cohort(cloud: Cloud, desired: Cohort) -> CohortState:
     looks = [
         lambda: servers(cloud, desired.cohort),
         lambda: floating_ips(cloud, desired.cohort),
-        lambda: image_id(cloud, desired.image) if desired.present else None,
+        lambda: image_id(cloud, desired.image) if desired.makes else None,
     ]
     found_servers, found_addresses, found_image = concurrently(lambda look: look(), looks, READERS)
     return CohortState(image_id=found_image, servers=found_servers, floating_ips=found_addresses)
@@ -198,8 +198,8 @@ def rest_of_cohort(cloud: Cloud, desired: Cohort, state: CohortState, planning: 
     """
     looks = [
         lambda: all_ports(cloud),
-        lambda: _names(cloud, desired, planning) if desired.present else None,
-        lambda: cloud.list("compute", "/servers", "servers") if desired.present else [],
+        lambda: _names(cloud, desired, planning) if desired.makes else None,
+        lambda: cloud.list("compute", "/servers", "servers") if desired.makes else [],
     ]
     found_ports, names, all_servers = concurrently(lambda look: look(), looks, READERS)
     own_ids = {server.id for server in state.servers}

@@ -33,7 +33,7 @@ class Action:
     def __str__(self) -> str:
         """Say it in words: 'change subnet x: dns_nameservers [] -> [9.9.9.9]'."""
         text = f"{self.verb} {self.kind} {self.name}"
-        if self.before is not None and self.after is not None:
+        if self.before and self.after:
             keys = [key for key in self.after if self.before.get(key) != self.after[key]]
             changes = [f"{key} {_plain(self.before.get(key))} -> {_plain(self.after[key])}" for key in keys]
             text += f": {', '.join(changes)}"

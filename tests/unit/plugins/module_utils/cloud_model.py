@@ -12,8 +12,18 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils import desired as
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed as seen
 from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import Owner
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_network_stack import DEFAULT_RULES
+from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import SHELVED, next_status
 
 _numbers = count(1)
+# Nova's API: from which statuses each request is taken, and where it leads.
+MOVES = {
+    "start": (["SHUTOFF"], "ACTIVE"),
+    "stop": (["ACTIVE"], "SHUTOFF"),
+    "unpause": (["PAUSED"], "ACTIVE"),
+    "resume": (["SUSPENDED"], "ACTIVE"),
+    "shelve": (["ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED"], "SHELVED_OFFLOADED"),
+    "unshelve": (["SHELVED", "SHELVED_OFFLOADED"], "ACTIVE"),
+}
 
 
 def new_id(kind: str) -> str:
@@ -149,6 +159,8 @@ def apply_to_cohort(desired, state, plan):
                 state = bound(state, action.id, action.student)
             case "change", kind:
                 state = changed_server(state, action, kind)
+            case verb, "server":
+                state = moved_server(desired, state, action, verb)
             case unknown:
                 raise AssertionError(f"the model doesn't know {unknown}")
     return state
@@ -179,12 +191,30 @@ def changed_server(state, action, kind):
         if server.owner.student != action.student:
             return server
         if kind == "metadata":
+            assert server.status not in SHELVED, "Nova changes no metadata of a shelved server"
             return replace(server, metadata=tuple(sorted({**dict(server.metadata), **action.after}.items())))
         if kind == "port":
             return replace(server, security_groups=action.after["security_groups"])
         return replace(server, **action.after)
 
     return replace(state, servers=tuple(change(server) for server in state.servers))
+
+
+def moved_server(desired, state, action, verb):
+    """The state with a server in another status, once Nova is done with what it was at."""
+    (server,) = [server for server in state.servers if server.id == action.id]
+    now = next_status(server.status, server.task_state)
+    if verb == "rebuild":
+        assert now in ("ACTIVE", "SHUTOFF", "ERROR"), "Nova rebuilds from no other status"
+        wanted = next(i for i in desired.instances if i.student == action.student)
+        metadata = {**dict(server.metadata), **wanted.full_metadata}
+        facts = {"image_id": state.image_id, "metadata": tuple(sorted(metadata.items()))}
+        moved = replace(server, status="ACTIVE" if now == "ERROR" else now, task_state=None, fault=None, **facts)
+    else:
+        before, after = MOVES[verb]
+        assert now in before, f"Nova doesn't {verb} from {now}"
+        moved = replace(server, status=after, task_state=None)
+    return replace(state, servers=tuple(moved if server.id == moved.id else server for server in state.servers))
 
 
 def subnet(name, cidr="10.0.0.0/24", **facts):

@@ -53,6 +53,7 @@ def poll(*bodies):
 
 PORTS = (201, {"ports": [port(student) for student in STUDENTS]})
 ADDRESSES = [(201, {"floatingip": address(student)}) for student in STUDENTS]
+UP_ADA = poll(server_body("ada"))
 UP = poll(*(server_body(student) for student in STUDENTS))
 
 
@@ -157,3 +158,101 @@ def test_who_is_not_up_in_time_is_said_with_the_state(server, pauses):
     results, _told = run(server, PORTS, made("ada"), made("grace"), *ADDRESSES, slow, timeout=0)
     assert results["ada"].error is None
     assert results["grace"].error == "not up after 0 s (BUILD, spawning); run again to wait on"
+
+
+def move(server, wanted, *answers, status="ACTIVE", retries=1, timeout=60, **instance):
+    """Bring ada's server, which is there with ``status``, into the wanted state with these answers."""
+    server.answers = list(answers)
+    desired_cohort = desired.Cohort(
+        COHORT,
+        (desired.Instance("ada", "demo-ada", **instance),),
+        image="debian",
+        flavor="m2.small",
+        network="coursevm-demo",
+        state=wanted,
+    )
+    launched = {"OS-SRV-USG:launched_at": "2026-01-01T00:00:00"}
+    there = observed.server(server_body("ada", status, metadata={"mine": "kept"}, **launched))
+    state = observed.CohortState("image-1", (there,), names=NAMES)
+    results = outcomes(state, ["ada"])
+    options = {"timeout": timeout, "concurrency": 1, "retries": retries, "tell": lambda line: None}
+    Apply(login(server), desired_cohort, state, results, **options).run(plan(desired_cohort, state))
+    assert server.answers == []
+    return results["ada"]
+
+
+ACCEPTED = (202, "")
+STOPPING = poll(server_body("ada", **{"OS-EXT-STS:task_state": "powering-off"}))
+STOPPED = poll(server_body("ada", "SHUTOFF"))
+STOP = ["stop server demo-ada: status ACTIVE -> SHUTOFF"]
+BUSY = (409, {"conflictingRequest": {"message": "Cannot 'stop' instance while it is in task_state powering-off"}})
+
+
+def asked(server):
+    return [body for method, path, body in server.seen if method == "POST" and path.endswith("/action")]
+
+
+def test_a_server_is_stopped_and_waited_for(server, pauses):
+    outcome = move(server, "stopped", ACCEPTED, STOPPING, STOPPED)
+    assert (outcome.error, outcome.done, outcome.server.status) == (None, STOP, "SHUTOFF")
+    assert asked(server) == [{"os-stop": None}]
+
+
+@pytest.mark.parametrize("trouble", [(DROP,), (504, "gateway timeout"), BUSY], ids=["lost", "timeout", "conflict"])
+def test_a_request_that_was_lost_or_made_by_somebody_else_is_not_repeated(server, pauses, trouble):
+    outcome = move(server, "stopped", trouble, STOPPING, STOPPED)
+    assert (outcome.error, outcome.done) == (None, STOP)
+    assert len(asked(server)) == 1
+
+
+def test_a_request_that_never_came_through_is_repeated(server, pauses):
+    outcome = move(server, "stopped", (DROP,), UP_ADA, ACCEPTED, STOPPED)
+    assert (outcome.error, outcome.done) == (None, STOP)
+    assert len(asked(server)) == 2
+
+
+def test_a_server_that_does_not_move_is_told_with_the_reason(server, pauses):
+    locked = (409, {"conflictingRequest": {"message": "Instance server-ada is locked"}})
+    outcome = move(server, "stopped", locked, UP_ADA, locked, UP_ADA)
+    assert outcome.done == []
+    assert outcome.error.startswith("the server is ACTIVE, not SHUTOFF: HTTP 409")
+    assert "Instance server-ada is locked" in outcome.error
+
+
+def test_a_refused_request_is_told_at_once(server, pauses):
+    outcome = move(server, "stopped", (403, {"forbidden": {"message": "Policy doesn't allow stop"}}))
+    assert outcome.done == []
+    assert "Policy doesn't allow stop" in outcome.error
+
+
+def test_a_server_that_breaks_on_its_way_is_told_and_left(server, pauses):
+    broken = poll(server_body("ada", "ERROR", fault={"message": "Image file is gone."}))
+    outcome = move(server, "started", ACCEPTED, broken, status="SHELVED_OFFLOADED")
+    assert asked(server) == [{"unshelve": None}]
+    assert outcome.error == "the server went into ERROR: Image file is gone"
+
+
+def test_who_is_not_there_in_time_is_said_with_the_state(server, pauses):
+    outcome = move(server, "stopped", ACCEPTED, STOPPING, timeout=0)
+    assert outcome.error == "not SHUTOFF after 0 s (ACTIVE, powering-off); run again to wait on"
+    assert outcome.done == STOP
+
+
+def test_a_rebuild_sets_what_is_declared_and_keeps_other_metadata(server, pauses):
+    rebuilding = poll(server_body("ada", "REBUILD", **{"OS-EXT-STS:task_state": "rebuild_spawning"}))
+    outcome = move(server, "rebuilt", ACCEPTED, rebuilding, UP_ADA, user_data="#cloud-config")
+    assert outcome.error is None
+    (body,) = asked(server)
+    wanted = desired.Instance("ada", "demo-ada", user_data="#cloud-config")
+    assert body["rebuild"] == {
+        "imageRef": "image-1",
+        "metadata": {"mine": "kept", **wanted.full_metadata},
+        "user_data": wanted.encoded_user_data,
+    }
+
+
+def test_a_rebuild_that_fails_is_not_repeated(server, pauses):
+    broken = poll(server_body("ada", "ERROR", fault={"message": "No valid host was found."}))
+    outcome = move(server, "rebuilt", ACCEPTED, broken, status="ERROR")
+    assert outcome.error.startswith("the server went into ERROR: No valid host was found")
+    assert len(asked(server)) == 1
