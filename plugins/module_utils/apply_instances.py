@@ -213,27 +213,40 @@ class Apply:
     def _create_server(self, action: Action) -> None:
         self._expect_up(action.student, self._post_server(self.wanted[action.student]))
 
-    def _post_server(self, instance: Instance) -> str:
-        cohort = self.desired.cohort
+    def _server_body(self, instance: Instance) -> dict[str, Any]:
+        desired, image_id = self.desired, self.state.image_id
         body = {
             "name": instance.name,
-            "imageRef": self.state.image_id,
             "flavorRef": self.state.names.flavor_id,
             "networks": [{"port": self.outcomes[instance.student].port.id}],
-            "metadata": instance.full_metadata,
-            "tags": list(tags(cohort, instance.student)),
+            "metadata": {**instance.full_metadata, **desired.lasting_facts(image_id)},
+            "tags": list(tags(desired.cohort, instance.student)),
         }
-        if instance.user_data:
-            body["user_data"] = instance.encoded_user_data
-        if self.desired.availability_zone:
-            body["availability_zone"] = self.desired.availability_zone
+        if desired.volume_size is None:
+            body["imageRef"] = image_id
+        else:
+            volume = {"boot_index": 0, "source_type": "image", "uuid": image_id, "destination_type": "volume"}
+            volume |= {"volume_size": desired.volume_size, "delete_on_termination": desired.delete_on_termination}
+            body["block_device_mapping_v2"] = [volume]
+        optional = {
+            "user_data": instance.encoded_user_data,
+            "availability_zone": desired.availability_zone,
+            "key_name": desired.key_name,
+            "config_drive": desired.config_drive,
+        }
+        body |= {key: value for key, value in optional.items() if value}
+        hints = {"os:scheduler_hints": {"group": group}} if (group := self.state.names.server_group_id) else {}
+        return {"server": body, **hints}
+
+    def _post_server(self, instance: Instance) -> str:
+        cohort, body = self.desired.cohort, self._server_body(instance)
 
         def look() -> dict[str, Any] | None:
             found = observed.servers(self.cloud, cohort)
             own = next((server for server in found if server.owner.student == instance.student), None)
             return {"server": {"id": own.id}} if own else None
 
-        return create_once(self.cloud, "compute", "/servers", {"server": body}, look)["server"]["id"]
+        return create_once(self.cloud, "compute", "/servers", body, look)["server"]["id"]
 
     # What each server is waited for
 
@@ -269,13 +282,14 @@ class Apply:
     def _rebuild_body(self, student: str, server: Server) -> dict[str, Any]:
         """The disk from the declared image; Nova replaces the whole metadata, so what else there is goes along."""
         wanted = self.wanted[student]
-        return {
-            "rebuild": {
-                "imageRef": self.state.image_id,
-                "metadata": {**dict(server.metadata), **wanted.full_metadata},
-                "user_data": wanted.encoded_user_data or None,
-            }
+        body = {
+            "imageRef": self.state.image_id,
+            "metadata": {**dict(server.metadata), **wanted.full_metadata},
+            "user_data": wanted.encoded_user_data or None,
         }
+        if self.desired.key_name is not None:
+            body["key_name"] = self.desired.key_name
+        return {"rebuild": body}
 
 
 def by_student(cohort: str, bodies: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:

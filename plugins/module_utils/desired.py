@@ -19,6 +19,8 @@ NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,30}")
 # Nova's limit on the base64 text.
 USER_DATA_LENGTH = 65535
 USER_DATA_FACT = f"{PREFIX}:user_data_sha256"
+SERVER_GROUP_FACT = f"{PREFIX}:server_group"
+VOLUME_FACT = f"{PREFIX}:volume"
 ANYWHERE = {"IPv4": "0.0.0.0/0", "IPv6": "::/0"}
 
 
@@ -106,6 +108,11 @@ class Cohort:
     security_groups: tuple[str, ...] | None = None
     floating_network: str | None = None
     availability_zone: str | None = None
+    key_name: str | None = None
+    config_drive: bool | None = None
+    server_group: str | None = None
+    volume_size: int | None = None  # GiB
+    delete_on_termination: bool = True
     state: str = "present"
     prune: bool = False
 
@@ -118,6 +125,15 @@ class Cohort:
     def makes(self) -> bool:
         """Whether what is missing is made, and all that is declared compared."""
         return self.state in ("present", "started", "rebuilt")
+
+    def lasting_facts(self, image_id: str | None) -> dict[str, str]:
+        """What a server keeps for life and Nova's list doesn't tell: recorded in the metadata of new servers."""
+        facts = {}
+        if self.server_group is not None:
+            facts[SERVER_GROUP_FACT] = self.server_group
+        if self.volume_size is not None:
+            facts[VOLUME_FACT] = f"{self.volume_size} GiB of image {image_id}"
+        return facts
 
 
 def network_stack(parameters: dict[str, Any]) -> NetworkStack:
@@ -157,7 +173,9 @@ def cohort(parameters: dict[str, Any]) -> Cohort:
         raise DesiredError(
             "prune: instances is empty, which would remove the whole cohort; list its students with state absent."
         )
-    groups = parameters["security_groups"]
+    groups, size = parameters["security_groups"], parameters["volume_size"]
+    if size is not None and size < 1:
+        raise DesiredError(f"volume_size: {size} GiB is no size of a volume; give at least that of the image.")
     return Cohort(
         cohort=name,
         instances=instances,
@@ -167,6 +185,11 @@ def cohort(parameters: dict[str, Any]) -> Cohort:
         security_groups=None if groups is None else tuple(sorted(set(groups))),
         floating_network=parameters["floating_network"],
         availability_zone=parameters["availability_zone"],
+        key_name=parameters["key_name"],
+        config_drive=parameters["config_drive"],
+        server_group=parameters["server_group"],
+        volume_size=size,
+        delete_on_termination=parameters["delete_on_termination"],
         state=parameters["state"],
         prune=parameters["prune"],
     )

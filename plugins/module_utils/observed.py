@@ -91,6 +91,8 @@ class Server(Resource):
     security_groups: tuple[str, ...] = ()  # names
     metadata: tuple[tuple[str, str], ...] = ()
     availability_zone: str | None = None
+    key_name: str | None = None
+    config_drive: bool = False
     launched: bool = True  # whether it ever ran, so that there may be a student's work on it
     fault: str | None = None
 
@@ -121,6 +123,8 @@ class Names:
     security_group_ids: tuple[str, ...] | None
     security_groups: tuple[str, ...] | None
     floating_network_id: str | None
+    server_group_id: str | None = None
+    server_group_members: tuple[str, ...] = ()  # ids of servers
     missing: tuple[str, ...] = ()
 
 
@@ -287,6 +291,12 @@ def _names(cloud: Cloud, desired: Cohort, planning: bool) -> Names:
     if desired.security_groups is not None:
         chosen_groups = [pick_or_plan("security group", name, groups) for name in desired.security_groups]
     external = [body for body in networks if body.get("router:external")]
+    group = {"id": None, "members": []}
+    if desired.server_group is not None:
+        server_groups = cloud.list("compute", "/os-server-groups", "server_groups")
+        group = pick("server group", desired.server_group, server_groups)
+    if desired.key_name is not None:
+        _check_keypair(cloud, desired.key_name)
     return Names(
         flavor_id=flavor["id"],
         flavor=flavor["name"],
@@ -297,8 +307,17 @@ def _names(cloud: Cloud, desired: Cohort, planning: bool) -> Names:
         floating_network_id=pick("external network", desired.floating_network, external)["id"]
         if desired.floating_network
         else None,
+        server_group_id=group["id"],
+        server_group_members=tuple(group["members"]),
         missing=tuple(missing),
     )
+
+
+def _check_keypair(cloud: Cloud, wanted: str) -> None:
+    """A keypair belongs to the user, not to the project: what a colleague uploaded isn't there."""
+    known = [body["keypair"]["name"] for body in cloud.list("compute", "/os-keypairs", "keypairs")]
+    if wanted not in known:
+        raise CloudError(unknown("keypair of the user", wanted, known))
 
 
 def _external_network(cloud: Cloud, wanted: str, found: list[Network]) -> Network:
@@ -403,6 +422,8 @@ def server(body: dict[str, Any]) -> Server:
         security_groups=tuple(sorted({group["name"] for group in body.get("security_groups") or ()})),
         metadata=tuple(sorted((body.get("metadata") or {}).items())),
         availability_zone=body.get("OS-EXT-AZ:availability_zone"),
+        key_name=body.get("key_name"),
+        config_drive=bool(body.get("config_drive")),
         launched=bool(body.get("OS-SRV-USG:launched_at")),
         fault=fault.get("message"),
     )

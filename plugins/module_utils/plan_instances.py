@@ -116,7 +116,8 @@ class _Student:
             cause = f"server {name} never came up: {explain(self.server.fault)}; state: present makes it anew"
             return None if self.desired.makes else cause
         if goal is None or self._heading in goal.ways or (self._heading in goal.statuses and not goal.always):
-            return None
+            on_volume = self._is_rebuilt() and self._is_on_volume()
+            return f"server {name} boots from a volume, which a rebuild would not empty; {ANEW}" if on_volume else None
         resting = (*SHELVED, "PAUSED", "SUSPENDED")
         mend = "start it first (state: started)" if self._heading in resting else "settle that first"
         return f"server {name} is {self._heading}, from where Nova doesn't {goal.verb} it; {mend}"
@@ -178,6 +179,8 @@ class _Student:
         facts, kept = self.wanted.full_metadata, dict(self.server.metadata)
         before = {"image": self.server.image_id, "user_data": _hash(kept), **{key: kept.get(key) for key in facts}}
         after = {"image": self.state.image_id, "user_data": _hash(facts), **facts}
+        if self.desired.key_name is not None:
+            before["key_name"], after["key_name"] = self.server.key_name, self.desired.key_name
         changed = [key for key in after if before[key] != after[key] and key != want.USER_DATA_FACT]
         facts = {
             "before": {key: before[key] for key in changed},
@@ -282,10 +285,16 @@ class _Student:
             facts.append(("network", server.networks, (names.network if names else desired.network,), ANEW))
             if desired.availability_zone:
                 facts.append(("availability_zone", server.availability_zone, desired.availability_zone, ANEW))
+        if desired.config_drive is not None:
+            facts.append(("config_drive", server.config_drive, desired.config_drive, ANEW))
+        facts += self._lasting_facts()
         if not self._is_rebuilt():
-            facts.insert(0, ("image", server.image_id, self.state.image_id, REBUILT))
-            hashes = _hash(dict(server.metadata)), _hash(self.wanted.full_metadata)
-            facts.append(("user_data", *hashes, REBUILT))
+            mend = ANEW if self._is_on_volume() else REBUILT
+            if desired.volume_size is None:
+                facts.insert(0, ("image", server.image_id, self.state.image_id, mend))
+            facts.append(("user_data", _hash(dict(server.metadata)), _hash(self.wanted.full_metadata), mend))
+            if desired.key_name is not None:
+                facts.append(("key_name", server.key_name, desired.key_name, mend))
         found = [self._differs(*fact) for fact in facts if fact[1] != fact[2]]
         before, after = self._metadata_changes()
         if after and not self._takes_metadata():
@@ -294,6 +303,25 @@ class _Student:
             mend = "it was removed or made by someone else; remove the instance by name and run again"
             found.append(self._differs("port", "not ours", self.wanted.name, mend))
         return found
+
+    def _lasting_facts(self) -> list[tuple]:
+        """What was recorded when the server was made, beside what is declared."""
+        recorded = dict(self.server.metadata)
+        wanted = self.desired.lasting_facts(self.state.image_id)
+        facts = []
+        if want.SERVER_GROUP_FACT in wanted:
+            members = self.state.names.server_group_members if self.state.names else ()
+            name = wanted[want.SERVER_GROUP_FACT]
+            known = name if self.server.id in members else recorded.get(want.SERVER_GROUP_FACT)
+            facts.append(("server_group", known, name, ANEW))
+        if want.VOLUME_FACT in wanted:
+            disk = recorded.get(want.VOLUME_FACT, "unknown") if self._is_on_volume() else "none"
+            facts.append(("volume", disk, wanted[want.VOLUME_FACT], ANEW))
+        return facts
+
+    def _is_on_volume(self) -> bool:
+        """Nova tells no image of a server that boots from a volume."""
+        return self.server.image_id is None
 
     def _address_drift(self) -> list[Drift]:
         wanted, names = self.desired.floating_network, self.state.names

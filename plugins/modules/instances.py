@@ -15,8 +15,8 @@ description:
   - What fails for one student doesn't stop the others. At the end the module fails and names the students; run again to
     go on with what is missing.
   - Metadata, security groups and names are changed in place. A different image, flavor, network, zone or user data is
-    reported as drift and left, because mending it would cost a student's work. O(state=rebuilt) mends image and user
-    data.
+    reported as drift and left, because mending it would cost a student's work; so is a different keypair, config drive,
+    server group or volume. O(state=rebuilt) mends image, user data and keypair.
   - A server that never came up (ERROR without having run) is removed and made again. One that ran before is left,
     unless it is rebuilt.
 options:
@@ -62,6 +62,33 @@ options:
   availability_zone:
     description: Zone to put new servers in. Not compared when not given.
     type: str
+  key_name:
+    description:
+      - Name of an existing keypair of the user who runs this. cloud-init puts its public key into the server.
+      - Not compared when not given. Can be changed by O(state=rebuilt) only.
+    type: str
+  config_drive:
+    description:
+      - Whether the servers get metadata and user data on a drive, too, for networks without the metadata service.
+      - Not compared when not given. Can't be changed later.
+    type: bool
+  server_group:
+    description:
+      - Name or id of an existing server group that new servers are put into, for example one with the policy
+        C(soft-anti-affinity), which spreads them over the hosts.
+      - It is not made here, because Nova lets nobody mark a group as a cohort's
+        (C(openstack server group create --policy soft-anti-affinity NAME)). Mind its quota, often 10 servers a group.
+      - Not compared when not given. Can't be changed later.
+    type: str
+  volume_size:
+    description:
+      - Size in GiB of the volume that new servers boot from, made from O(image). From the flavor's disk when not given.
+      - Can't be changed later, and a server on a volume can't be rebuilt.
+    type: int
+  delete_on_termination:
+    description: Whether that volume goes with its server. One that stays is no longer looked after by this module.
+    type: bool
+    default: true
   state:
     description:
       - What becomes of the instances listed.
@@ -71,8 +98,8 @@ options:
         changed or compared, so image, flavor and network need not be given. A student without a server is reported. A
         shelved server stays so when V(stopped) is asked for.
       - V(rebuilt) is V(present), and every server that is there gets a new disk from O(image), with the declared user
-        data and metadata. B(All that is on the disk is lost.) Port, floating IP and id stay, and a stopped server is
-        stopped again. That is a change every time.
+        data, metadata and keypair. B(All that is on the disk is lost.) Port, floating IP and id stay, and a stopped
+        server is stopped again. That is a change every time.
       - V(absent) removes servers, ports and floating IPs.
     type: str
     choices: [present, absent, started, stopped, shelved, rebuilt]
@@ -249,6 +276,11 @@ ARGUMENTS = {
     "security_groups": {"type": "list", "elements": "str"},
     "floating_network": {"type": "str"},
     "availability_zone": {"type": "str"},
+    "key_name": {"type": "str", "no_log": False},
+    "config_drive": {"type": "bool"},
+    "server_group": {"type": "str"},
+    "volume_size": {"type": "int"},
+    "delete_on_termination": {"type": "bool", "default": True},
     "state": {
         "type": "str",
         "choices": ["present", "absent", "started", "stopped", "shelved", "rebuilt"],

@@ -157,3 +157,36 @@ def test_what_is_stopped_or_shelved_is_removed_all_the_same(engine):
     assert not result.get("failed"), result.get("msg")
     assert engine.remains()["servers"] == engine.remains()["ports"] == engine.remains()["floating_ips"] == []
     assert [image.name for image in engine.cloud.image.images() if engine.cohort in image.name] == []
+
+
+def test_keypair_config_drive_and_server_group_are_given_and_compared(engine):
+    compute = engine.cloud.compute
+    keypair = compute.create_keypair(name=engine.cohort)
+    group = compute.create_server_group(name=engine.cohort, policy="soft-anti-affinity")
+    given = {"key_name": keypair.name, "config_drive": True, "server_group": group.name}
+    try:
+        (made,) = engine.run(engine.instances(*STUDENTS, **given)).results
+        assert not made.get("failed"), made.get("msg")
+        server = engine.server("ada")
+        assert (server.key_name, bool(server.has_config_drive)) == (keypair.name, True)
+        assert sorted(compute.get_server_group(group).member_ids) == sorted(i["id"] for i in made["instances"])
+        same, by_id, less, misspelt = engine.run(
+            engine.instances(*STUDENTS, **given),
+            engine.instances(*STUDENTS, **given | {"server_group": group.id}),
+            engine.instances(*STUDENTS),
+            engine.instances(*STUDENTS, key_name=f"{engine.cohort}x", config_drive=False),
+        ).results
+        assert not any(result["changed"] for result in (same, by_id, less))
+        assert [i["drift"] for result in (same, by_id, less) for i in result["instances"]] == [[]] * 6
+        assert same["requests"] <= 4
+        assert f"No keypair of the user is called '{engine.cohort}x'. Closest: {engine.cohort}" in misspelt["msg"]
+        (differs,) = engine.run(engine.instances(*STUDENTS, config_drive=False)).results
+        assert not differs["changed"]
+        assert "config_drive is True, declared False" in differs["instances"][0]["drift"][0]
+        (missing,) = engine.run(engine.instances(*STUDENTS, server_group="no-such-thing")).results
+        assert "No server group is called 'no-such-thing'" in missing["msg"]
+        assert compute.get_server_group(group).name == group.name
+        engine.run(engine.instances(*STUDENTS, state="absent"))
+    finally:
+        compute.delete_server_group(group)
+        compute.delete_keypair(keypair)

@@ -12,7 +12,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils import desired as
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed as seen
 from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import Owner
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_network_stack import DEFAULT_RULES
-from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import SHELVED, next_status
+from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import GOALS, SHELVED, next_status
 
 _numbers = count(1)
 # Nova's API: from which statuses each request is taken, and where it leads.
@@ -116,6 +116,9 @@ def with_facts(subnet, facts):
 def apply_to_cohort(desired, state, plan):
     """The cohort after the plan, each server coming up."""
     wanted = {instance.student: instance for instance in desired.instances}
+    if desired.state in GOALS:
+        servers = (waited_for(server) if server.owner.student in wanted else server for server in state.servers)
+        state = replace(state, servers=tuple(servers))
     for action in plan.actions:
         owner = Owner(desired.cohort, action.student, desired.floating_network)
         match action.verb, action.kind:
@@ -137,16 +140,20 @@ def apply_to_cohort(desired, state, plan):
             case "create", "server":
                 port = port_of(state, action.student)
                 groups = state.names.security_groups
+                on_volume = desired.volume_size is not None
+                facts = desired.lasting_facts(state.image_id)
                 made = seen.Server(
                     new_id("server"),
                     action.name,
                     owner,
-                    image_id=state.image_id,
+                    image_id=None if on_volume else state.image_id,
                     flavor=state.names.flavor,
                     networks=(state.names.network,),
                     addresses=port.addresses,
                     security_groups=("default",) if groups is None else groups,
-                    metadata=tuple(sorted(wanted[action.student].full_metadata.items())),
+                    metadata=tuple(sorted({**wanted[action.student].full_metadata, **facts}.items())),
+                    key_name=desired.key_name,
+                    config_drive=bool(desired.config_drive),
                     availability_zone=desired.availability_zone or "nova",
                 )
                 state = replace(state, servers=(*state.servers, made))
@@ -200,20 +207,28 @@ def changed_server(state, action, kind):
     return replace(state, servers=tuple(change(server) for server in state.servers))
 
 
+def waited_for(server):
+    """The server once Nova is done with what it was at."""
+    if server.task_state == "deleting":
+        return server
+    return replace(server, status=next_status(server.status, server.task_state), task_state=None)
+
+
 def moved_server(desired, state, action, verb):
-    """The state with a server in another status, once Nova is done with what it was at."""
+    """The state with a server in another status."""
     (server,) = [server for server in state.servers if server.id == action.id]
-    now = next_status(server.status, server.task_state)
+    now = server.status
     if verb == "rebuild":
         assert now in ("ACTIVE", "SHUTOFF", "ERROR"), "Nova rebuilds from no other status"
         wanted = next(i for i in desired.instances if i.student == action.student)
         metadata = {**dict(server.metadata), **wanted.full_metadata}
         facts = {"image_id": state.image_id, "metadata": tuple(sorted(metadata.items()))}
-        moved = replace(server, status="ACTIVE" if now == "ERROR" else now, task_state=None, fault=None, **facts)
+        facts |= {"key_name": desired.key_name or server.key_name}
+        moved = replace(server, status="ACTIVE" if now == "ERROR" else now, fault=None, **facts)
     else:
         before, after = MOVES[verb]
         assert now in before, f"Nova doesn't {verb} from {now}"
-        moved = replace(server, status=after, task_state=None)
+        moved = replace(server, status=after)
     return replace(state, servers=tuple(moved if server.id == moved.id else server for server in state.servers))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from misbehaving import DROP, login
 
@@ -57,7 +59,7 @@ UP_ADA = poll(server_body("ada"))
 UP = poll(*(server_body(student) for student in STUDENTS))
 
 
-def run(server, *answers, retries=1, timeout=60):
+def run(server, *answers, retries=1, timeout=60, names=NAMES, **facts):
     """Make two students' instances from nothing with these answers; what became of them and what was told."""
     server.answers = list(answers)
     wanted = desired.Cohort(
@@ -68,8 +70,9 @@ def run(server, *answers, retries=1, timeout=60):
         network="coursevm-demo",
         security_groups=("coursevm-demo",),
         floating_network="public",
+        **facts,
     )
-    state = observed.CohortState("image-1", names=NAMES)
+    state = observed.CohortState("image-1", names=names)
     results = outcomes(state, STUDENTS)
     told = []
     options = {"timeout": timeout, "concurrency": 1, "retries": retries, "tell": told.append}
@@ -88,6 +91,36 @@ def test_everything_goes_well(server, pauses):
     assert results["ada"].done == ["create port demo-ada", "create server demo-ada", "create floating IP for demo-ada"]
     assert told[0] == "ada: ACTIVE after 0 s (172.24.4.5)"
     assert len(server.seen) == 6
+
+
+# The development cloud has no volumes and a single fake host, so what is asked of Nova stands for what it would do.
+def test_the_request_of_a_server_on_a_volume_in_a_group(server, pauses):
+    facts = {"volume_size": 20, "key_name": "operator", "config_drive": True, "server_group": "spread"}
+    names = replace(NAMES, server_group_id="group-1")
+    run(server, PORTS, made("ada"), made("grace"), *ADDRESSES, UP, names=names, **facts)
+    body = posted(server, "/servers")[0]
+    assert body["os:scheduler_hints"] == {"group": "group-1"}
+    assert body["server"]["block_device_mapping_v2"] == [
+        {
+            "boot_index": 0,
+            "source_type": "image",
+            "uuid": "image-1",
+            "destination_type": "volume",
+            "volume_size": 20,
+            "delete_on_termination": True,
+        }
+    ]
+    assert "imageRef" not in body["server"]
+    assert (body["server"]["key_name"], body["server"]["config_drive"]) == ("operator", True)
+    assert body["server"]["metadata"]["coursevm:volume"] == "20 GiB of image image-1"
+    assert body["server"]["metadata"]["coursevm:server_group"] == "spread"
+
+
+def test_the_request_of_a_plain_server_has_nothing_of_that(server, pauses):
+    run(server, PORTS, made("ada"), made("grace"), *ADDRESSES, UP)
+    body = posted(server, "/servers")[0]
+    assert list(body) == ["server"]
+    assert sorted(body["server"]) == ["flavorRef", "imageRef", "metadata", "name", "networks", "tags"]
 
 
 @pytest.mark.parametrize("trouble", [(DROP,), (504, "gateway timeout")])
@@ -172,7 +205,8 @@ def move(server, wanted, *answers, status="ACTIVE", retries=1, timeout=60, **ins
         state=wanted,
     )
     launched = {"OS-SRV-USG:launched_at": "2026-01-01T00:00:00"}
-    there = observed.server(server_body("ada", status, metadata={"mine": "kept"}, **launched))
+    facts = {"image": {"id": "image-1"}, "metadata": {"mine": "kept"}}
+    there = observed.server(server_body("ada", status, **facts, **launched))
     state = observed.CohortState("image-1", (there,), names=NAMES)
     results = outcomes(state, ["ada"])
     options = {"timeout": timeout, "concurrency": 1, "retries": retries, "tell": lambda line: None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import desired
+from ansible_collections.ouseful.coursevm.plugins.modules.instances import ARGUMENTS
 
 SUBNET = {"name": None, "gateway_ip": None, "dns_nameservers": None, "allocation_pools": None, "enable_dhcp": None}
 RULE = {
@@ -33,10 +34,10 @@ def stack(subnets=(), rules=(), **parameters):
 
 def cohort(*instances, **parameters):
     """Parameters of instances."""
-    common = dict.fromkeys(("image", "flavor", "network", "security_groups", "floating_network", "availability_zone"))
+    common = dict.fromkeys(ARGUMENTS) | {"delete_on_termination": True}
     empty = {"name": None, "user_data": None, "metadata": None}
     listed = [{**empty, **instance} for instance in instances]
-    return {"cohort": "demo", "instances": listed, "state": "present", "prune": False, **common, **parameters}
+    return common | {"cohort": "demo", "instances": listed, "state": "present", "prune": False} | parameters
 
 
 def test_names_follow_from_the_cohort():
@@ -93,6 +94,7 @@ def test_a_network_stack_that_cannot_be_is_refused(parameters, message):
         (cohort({"student": "ada", "metadata": {"x": "y" * 256}}), "metadata 'x' is too long"),
         (cohort({"student": "ada", "user_data": "x" * 50000}), "user_data has 66668 bytes in base64, Nova takes 65535"),
         (cohort(prune=True), "prune: instances is empty, which would remove the whole cohort"),
+        (cohort(volume_size=0), "volume_size: 0 GiB is no size of a volume"),
         (cohort(state="absent", prune=True), "prune: goes with state present only"),
     ],
 )

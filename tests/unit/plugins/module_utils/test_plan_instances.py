@@ -30,6 +30,11 @@ BUSY = [
 STATUSES = [*((status, None) for status in IDLE), *BUSY]
 STATES = ["present", "absent", "started", "stopped", "shelved", "rebuilt"]
 STUDENTS = ["ada", "grace", "alan"]
+METADATA = [
+    (),
+    (("course", "TM000"), ("mine", "kept")),
+    ((want.SERVER_GROUP_FACT, "spread"), (want.VOLUME_FACT, "20 GiB of image image-1")),
+]
 NAMES = seen.Names("f-1", "m2.small", "net-1", "coursevm-demo", ("sg-1",), ("coursevm-demo",), "ext-1")
 
 instances = st.builds(
@@ -49,6 +54,10 @@ cohorts = st.builds(
     security_groups=st.just(("coursevm-demo",)),
     floating_network=st.sampled_from([None, "public"]),
     availability_zone=st.sampled_from([None, "fake"]),
+    key_name=st.sampled_from([None, "operator"]),
+    config_drive=st.sampled_from([None, False, True]),
+    server_group=st.sampled_from([None, "spread"]),
+    volume_size=st.sampled_from([None, 20]),
     state=st.sampled_from(STATES),
     prune=st.booleans(),
 ).map(lambda cohort: replace(cohort, prune=cohort.prune and cohort.state == "present"))
@@ -64,12 +73,14 @@ def servers(draw, student, port):
         Owner(COHORT, student),
         status=status,
         task_state=task_state,
-        image_id=draw(st.sampled_from(["image-1", "image-2"])),
+        image_id=draw(st.sampled_from(["image-1", "image-2", None])),
         flavor=draw(st.sampled_from(["m2.small", "m1.nano"])),
         networks=("coursevm-demo",),
         addresses=port.addresses if port else ("10.9.9.9",),
         security_groups=draw(st.sampled_from([("coursevm-demo",), ("default",)])),
-        metadata=draw(st.sampled_from([(), (("course", "TM000"), ("mine", "kept"))])),
+        metadata=draw(st.sampled_from(METADATA)),
+        key_name=draw(st.sampled_from([None, "operator"])),
+        config_drive=draw(st.booleans()),
         availability_zone=draw(st.sampled_from(["nova", "fake"])),
         launched=draw(st.booleans()),
         fault=draw(st.sampled_from([None, "No valid host was found."])),
@@ -204,7 +215,9 @@ def test_a_rebuilt_disk_is_as_declared(desired, state):
     rebuilt = {action.student for action in steps.actions if action.verb == "rebuild"}
     present = plan(replace(desired, state="present"), after)
     assert not [action for action in present.actions if action.student in rebuilt]
-    assert not [d for d in present.drift if d.student in rebuilt and d.field in ("image", "user_data", "metadata")]
+    assert not [
+        d for d in present.drift if d.student in rebuilt and d.field in ("image", "user_data", "metadata", "key_name")
+    ]
     ids = {server.owner.student: server.id for server in state.servers}
     assert all(ids[server.owner.student] == server.id for server in after.servers if server.owner.student in rebuilt)
 
@@ -250,6 +263,48 @@ def test_each_declared_fact_is_compared():
     assert {drift.field for drift in steps.drift} == {"image", "flavor", "network", "availability_zone", "user_data"}
     assert steps.actions == ()
     assert str(steps.drift[1]).startswith("server demo-ada: flavor is m1.nano, declared m2.small; it takes effect when")
+
+
+def drifts(server, **facts):
+    """What is reported of ada's server beside these declared facts: each with the state that mends it."""
+    steps = plan(one(**facts), look(server))
+    assert steps.actions == ()
+    return [(drift.field, drift.observed, "rebuilt" if "rebuilt" in drift.mend else "absent") for drift in steps.drift]
+
+
+def test_what_a_server_keeps_for_life_is_reported():
+    assert drifts(up(), key_name="operator", config_drive=True, server_group="spread", volume_size=20) == [
+        ("config_drive", False, "absent"),
+        ("server_group", None, "absent"),
+        ("volume", "none", "absent"),
+        ("key_name", None, "rebuilt"),
+    ]
+    assert drifts(up(key_name="other", config_drive=True)) == []
+
+
+def on_volume(**facts):
+    """Ada's server on a volume of 20 GiB from the declared image."""
+    metadata = {**dict(up().metadata), want.VOLUME_FACT: "20 GiB of image image-1"}
+    return up(image_id=None, metadata=tuple(metadata.items()), **facts)
+
+
+def test_a_volume_is_compared_by_what_was_recorded_and_never_rebuilt():
+    assert drifts(on_volume(), volume_size=20) == []
+    assert drifts(on_volume(), volume_size=30) == [("volume", "20 GiB of image image-1", "absent")]
+    assert drifts(on_volume()) == [("image", None, "absent")]
+    (line,) = in_words("rebuilt", on_volume(), volume_size=20)
+    assert line.startswith("! ada: server demo-ada boots from a volume, which a rebuild would not empty; it takes")
+
+
+def test_a_server_group_declared_by_id_is_known_by_its_members():
+    names = replace(NAMES, server_group_id="group-1", server_group_members=("s",))
+    assert plan(one(server_group="group-1"), replace(look(up()), names=names)).settled
+
+
+def test_a_rebuild_changes_the_keypair():
+    assert in_words("rebuilt", up(), key_name="operator") == [
+        "~ rebuild server demo-ada: key_name none -> operator (its disk is made anew)"
+    ]
 
 
 def test_what_can_be_changed_in_place_is():
