@@ -22,6 +22,31 @@ USER_DATA_FACT = f"{PREFIX}:user_data_sha256"
 SERVER_GROUP_FACT = f"{PREFIX}:server_group"
 VOLUME_FACT = f"{PREFIX}:volume"
 ANYWHERE = {"IPv4": "0.0.0.0/0", "IPv6": "::/0"}
+# What Neutron knows by number and name.
+PROTOCOLS = {
+    "1": "icmp",
+    "2": "igmp",
+    "4": "ipip",
+    "6": "tcp",
+    "8": "egp",
+    "17": "udp",
+    "33": "dccp",
+    "41": "ipv6-encap",
+    "43": "ipv6-route",
+    "44": "ipv6-frag",
+    "46": "rsvp",
+    "47": "gre",
+    "50": "esp",
+    "51": "ah",
+    "58": "ipv6-icmp",
+    "59": "ipv6-nonxt",
+    "60": "ipv6-opts",
+    "89": "ospf",
+    "112": "vrrp",
+    "113": "pgm",
+    "132": "sctp",
+    "136": "udplite",
+}
 
 
 class DesiredError(Exception):
@@ -39,6 +64,8 @@ class Subnet:
     dns_nameservers: tuple[str, ...] | None = None
     allocation_pools: tuple[tuple[str, str], ...] | None = None
     enable_dhcp: bool | None = None
+    ipv6_ra_mode: str | None = None
+    ipv6_address_mode: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +101,7 @@ class NetworkStack:
     subnets: tuple[Subnet, ...] = ()
     rules: tuple[tuple[Rule, str], ...] = ()  # each with its description
     present: bool = True
+    default_egress: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +182,13 @@ def network_stack(parameters: dict[str, Any]) -> NetworkStack:
             raise DesiredError(f"security_group_rules: '{rule}' is listed twice; keep one.")
         seen.add(rule)
     return NetworkStack(
-        cohort, name, parameters["external_network"], subnets, rules, present=parameters["state"] == "present"
+        cohort,
+        name,
+        parameters["external_network"],
+        subnets,
+        rules,
+        present=parameters["state"] == "present",
+        default_egress=parameters["default_egress"],
     )
 
 
@@ -240,11 +274,9 @@ def _subnet(index: int, network: str, given: dict[str, Any]) -> Subnet:
         raise DesiredError(f"{where}.cidr: '{given['cidr']}': {error}; give a network such as 10.30.0.0/20.") from error
 
     def inside(option: str, value: str) -> str:
-        try:
-            address = ipaddress.ip_address(value)
-        except ValueError as error:
-            raise DesiredError(f"{where}.{option}: '{value}' is no IP address.") from error
-        if address not in cidr:
+        address = _address(f"{where}.{option}", value)
+        is_router = option == "gateway_ip" and address.version == 6 and address.is_link_local
+        if address not in cidr and not is_router:
             raise DesiredError(f"{where}.{option}: {value} is not in {cidr}.")
         return str(address)
 
@@ -255,7 +287,9 @@ def _subnet(index: int, network: str, given: dict[str, Any]) -> Subnet:
         cidr=str(cidr),
         ip_version=cidr.version,
         gateway_ip=None if gateway is None else inside("gateway_ip", gateway),
-        dns_nameservers=None if servers is None else tuple(servers),
+        dns_nameservers=None
+        if servers is None
+        else tuple(str(_address(f"{where}.dns_nameservers", server)) for server in servers),
         allocation_pools=None
         if pools is None
         else tuple(
@@ -264,7 +298,31 @@ def _subnet(index: int, network: str, given: dict[str, Any]) -> Subnet:
             )
         ),
         enable_dhcp=given["enable_dhcp"],
+        **_ipv6_modes(where, cidr, given),
     )
+
+
+def _address(where: str, value: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    try:
+        return ipaddress.ip_address(value)
+    except ValueError as error:
+        raise DesiredError(f"{where}: '{value}' is no IP address.") from error
+
+
+def _ipv6_modes(where: str, cidr: ipaddress.IPv4Network | ipaddress.IPv6Network, given: dict[str, Any]) -> dict:
+    """The two modes; what Neutron would refuse is refused here, in words."""
+    modes = {option: given[option] for option in ("ipv6_ra_mode", "ipv6_address_mode")}
+    chosen = sorted({mode for mode in modes.values() if mode})
+    named = " and ".join(option for option, mode in modes.items() if mode)
+    if chosen and cidr.version == 4:
+        raise DesiredError(f"{where}.{named}: {cidr} is IPv4; leave it out.")
+    if len(chosen) > 1:
+        raise DesiredError(f"{where}.{named}: {' and '.join(chosen)} don't go together; give both the same mode.")
+    if chosen and chosen[0] != "dhcpv6-stateful" and cidr.prefixlen != 64:
+        raise DesiredError(f"{where}.{named}: {chosen[0]} needs a /64, {cidr} is a /{cidr.prefixlen}.")
+    if chosen and given["enable_dhcp"] is False:
+        raise DesiredError(f"{where}.{named}: {chosen[0]} needs DHCP; leave enable_dhcp out or set it to true.")
+    return modes
 
 
 def _rule(index: int, given: dict[str, Any]) -> tuple[Rule, str]:
@@ -296,11 +354,13 @@ def _rule(index: int, given: dict[str, Any]) -> tuple[Rule, str]:
 def normal_protocol(protocol: str | int | None) -> str | None:
     """One spelling for each protocol that Neutron knows by several."""
     text = str(protocol).lower() if protocol is not None else "any"
-    known = {"any": None, "0": None, "1": "icmp", "6": "tcp", "17": "udp", "58": "ipv6-icmp", "icmpv6": "ipv6-icmp"}
-    return known.get(text, text)
+    return {"any": None, "0": None, "icmpv6": "ipv6-icmp", **PROTOCOLS}.get(text, text)
 
 
 def normal_rule(rule: Rule) -> Rule:
     """The one form in which rules are compared: one spelling for a protocol, and for "from anywhere"."""
     prefix = None if rule.remote_ip_prefix == ANYWHERE.get(rule.ethertype) else rule.remote_ip_prefix
-    return replace(rule, protocol=normal_protocol(rule.protocol), remote_ip_prefix=prefix)
+    protocol = normal_protocol(rule.protocol)
+    if protocol == "icmp" and rule.ethertype == "IPv6":
+        protocol = "ipv6-icmp"
+    return replace(rule, protocol=protocol, remote_ip_prefix=prefix)

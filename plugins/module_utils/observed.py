@@ -50,6 +50,8 @@ class Subnet(Resource):
     dns_nameservers: tuple[str, ...] = ()
     allocation_pools: tuple[tuple[str, str], ...] = ()
     enable_dhcp: bool = True
+    ipv6_ra_mode: str | None = None
+    ipv6_address_mode: str | None = None
 
 
 @dataclass(frozen=True)
@@ -350,6 +352,8 @@ def subnet(body: dict[str, Any]) -> Subnet:
         dns_nameservers=tuple(body["dns_nameservers"]),
         allocation_pools=tuple(sorted((pool["start"], pool["end"]) for pool in body["allocation_pools"])),
         enable_dhcp=body["enable_dhcp"],
+        ipv6_ra_mode=body["ipv6_ra_mode"],
+        ipv6_address_mode=body["ipv6_address_mode"],
     )
 
 

@@ -9,6 +9,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils import desired as
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed as seen
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Action, Drift, Plan, PlanError, chosen
 
+IPV6_MODES = ("ipv6_ra_mode", "ipv6_address_mode")
 # What Neutron puts into every new group.
 DEFAULT_RULES = tuple(want.Rule("egress", ethertype, None, None, None, None) for ethertype in ("IPv4", "IPv6"))
 
@@ -28,7 +29,8 @@ def _present(desired: want.NetworkStack, state: seen.NetworkStackState) -> Plan:
         present = chosen("subnet", subnet.name, state.subnets, desired.cohort)
         subnets[subnet.name] = present
         if present is None:
-            actions.append(Action("create", "subnet", subnet.name, after=_facts(subnet), note=subnet.cidr))
+            modes = {option: mode for option in IPV6_MODES if (mode := getattr(subnet, option))}
+            actions.append(Action("create", "subnet", subnet.name, after=_facts(subnet) | modes, note=subnet.cidr))
         else:
             _compare_subnet(subnet, present, actions, drift)
     for present in seen.ours(state.subnets, desired.cohort):
@@ -61,6 +63,11 @@ def _compare_subnet(subnet: want.Subnet, present: seen.Subnet, actions: list[Act
         mend = "a subnet keeps its addresses for life; remove the cohort's network and run again"
         drift.append(Drift(f"subnet {subnet.name}", "cidr", present.cidr, subnet.cidr, mend))
         return
+    for option in IPV6_MODES:
+        wanted, found = getattr(subnet, option), getattr(present, option)
+        if wanted not in (None, found):
+            mend = "Neutron never changes it; remove the cohort's network and run again"
+            drift.append(Drift(f"subnet {subnet.name}", option, found, wanted, mend))
     now = {
         "gateway_ip": present.gateway_ip,
         "dns_nameservers": list(present.dns_nameservers),
@@ -125,6 +132,10 @@ def _plan_security_group(desired: want.NetworkStack, state: seen.NetworkStackSta
     wanted = dict(desired.rules)
     # Outgoing traffic is left as Neutron opened it unless something is declared about it.
     directions = {"ingress"} | {rule.direction for rule in wanted}
+    if desired.default_egress is not None:
+        directions.add("egress")
+    if desired.default_egress:
+        wanted = dict.fromkeys(DEFAULT_RULES, "") | wanted
     for rule, rule_id in present.items():
         if rule.direction in directions and rule not in wanted:
             actions.append(Action("delete", "rule", str(rule), id=rule_id, before={"rule": rule}))

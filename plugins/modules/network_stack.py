@@ -30,14 +30,16 @@ options:
     elements: dict
     suboptions:
       cidr:
-        description: Addresses of the subnet, for example V(10.30.0.0/20). Can't be changed later.
+        description:
+          - Addresses of the subnet, for example V(10.30.0.0/20) or V(fd00:30::/64). Can't be changed later.
+          - A network with both an IPv4 and an IPv6 subnet gives every server an address of each.
         type: str
         required: true
       name:
         description: Name of the subnet. O(name) and the IP version, as in V(coursevm-demo-4), when not given.
         type: str
       gateway_ip:
-        description: Address of the router in the subnet.
+        description: Address of the router in the subnet, or a link-local one for IPv6.
         type: str
       dns_nameservers:
         description: Name servers that DHCP announces.
@@ -59,10 +61,24 @@ options:
       enable_dhcp:
         description: Whether DHCP is served.
         type: bool
+      ipv6_ra_mode:
+        description:
+          - How the router announces an IPv6 subnet. The modes V(slaac) and V(dhcpv6-stateless) need a /64.
+          - Not announced when not given. Can't be changed later.
+        type: str
+        choices: [dhcpv6-stateful, dhcpv6-stateless, slaac]
+      ipv6_address_mode:
+        description:
+          - How servers get their address of an IPv6 subnet; the same as O(subnets[].ipv6_ra_mode) where both are given.
+          - Can't be changed later.
+        type: str
+        choices: [dhcpv6-stateful, dhcpv6-stateless, slaac]
   security_group_rules:
     description:
       - What the security group allows. Any other rule for incoming traffic is removed from it.
-      - Rules for outgoing traffic are touched only if one is declared; everything may go out otherwise.
+      - Rules for outgoing traffic are touched only if one is declared, or O(default_egress) is given; everything may go
+        out otherwise.
+      - A protocol by its number or name, and V(0.0.0.0/0), V(::/0) or no network at all, count as the same.
     type: list
     elements: dict
     suboptions:
@@ -91,6 +107,13 @@ options:
       description:
         description: What the rule is for. Given to new rules; not compared.
         type: str
+  default_egress:
+    description:
+      - Whether the security group has Neutron's own two rules, which let everything out by IPv4 and IPv6.
+      - V(true) keeps them beside declared rules for outgoing traffic, or makes them again. V(false) removes them, so
+        that nothing goes out but what is declared.
+      - When not given, they are kept as long as no rule for outgoing traffic is declared.
+    type: bool
   state:
     description: Whether the network stack is there. V(absent) refuses while instances use it.
     type: str
@@ -115,6 +138,22 @@ EXAMPLES = r"""
       - {protocol: tcp, port_range_min: 22, remote_ip_prefix: 0.0.0.0/0, description: SSH}
       - {protocol: tcp, port_range_min: 80, remote_ip_prefix: 0.0.0.0/0, description: HTTP}
       - {protocol: icmp, port_range_min: 8, port_range_max: 0, remote_ip_prefix: 0.0.0.0/0, description: Echo}
+
+- name: Make a network with both IP versions, from which only DNS and the web are reached
+  ouseful.coursevm.network_stack:
+    cloud: coursevm-dev
+    cohort: demo
+    external_network: public
+    subnets:
+      - cidr: 10.30.0.0/20
+      - cidr: fd00:30::/64
+        ipv6_ra_mode: slaac
+        ipv6_address_mode: slaac
+    security_group_rules:
+      - {protocol: tcp, port_range_min: 22}
+      - {direction: egress, protocol: udp, port_range_min: 53}
+      - {direction: egress, protocol: tcp, port_range_min: 80}
+      - {direction: egress, protocol: tcp, port_range_min: 443}
 
 - name: Remove it when the cohort's instances are gone
   ouseful.coursevm.network_stack:
@@ -171,6 +210,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import CONN
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_network_stack import plan
 from ansible_collections.ouseful.coursevm.plugins.module_utils.running import explained
 
+IPV6_MODES = ["dhcpv6-stateful", "dhcpv6-stateless", "slaac"]
 POOL = {"start": {"type": "str", "required": True}, "end": {"type": "str", "required": True}}
 SUBNET = {
     "cidr": {"type": "str", "required": True},
@@ -179,6 +219,8 @@ SUBNET = {
     "dns_nameservers": {"type": "list", "elements": "str"},
     "allocation_pools": {"type": "list", "elements": "dict", "options": POOL},
     "enable_dhcp": {"type": "bool"},
+    "ipv6_ra_mode": {"type": "str", "choices": IPV6_MODES},
+    "ipv6_address_mode": {"type": "str", "choices": IPV6_MODES},
 }
 RULE = {
     "direction": {"type": "str", "choices": ["ingress", "egress"], "default": "ingress"},
@@ -196,6 +238,7 @@ ARGUMENTS = {
     "external_network": {"type": "str"},
     "subnets": {"type": "list", "elements": "dict", "options": SUBNET},
     "security_group_rules": {"type": "list", "elements": "dict", "options": RULE},
+    "default_egress": {"type": "bool"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 

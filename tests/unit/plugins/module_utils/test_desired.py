@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import desired
+from ansible_collections.ouseful.coursevm.plugins.modules import network_stack
 from ansible_collections.ouseful.coursevm.plugins.modules.instances import ARGUMENTS
 
-SUBNET = {"name": None, "gateway_ip": None, "dns_nameservers": None, "allocation_pools": None, "enable_dhcp": None}
+SUBNET = dict.fromkeys(network_stack.SUBNET)
 RULE = {
     "direction": "ingress",
     "ethertype": None,
@@ -25,6 +26,7 @@ def stack(subnets=(), rules=(), **parameters):
         "cohort": "demo",
         "name": None,
         "external_network": None,
+        "default_egress": None,
         "state": "present",
         "subnets": [{**SUBNET, **subnet} for subnet in subnets],
         "security_group_rules": [{**RULE, **rule} for rule in rules],
@@ -49,6 +51,12 @@ def test_names_follow_from_the_cohort():
     assert desired.cohort(cohort({"student": "ada"})).instances[0].name == "demo-ada"
 
 
+def test_addresses_have_one_form():
+    facts = {"gateway_ip": "FE80::0:1", "dns_nameservers": ["2001:DB8:0::53"]}
+    ((subnet),) = desired.network_stack(stack([{"cidr": "fd00::/64", **facts}])).subnets
+    assert (subnet.ip_version, subnet.gateway_ip, subnet.dns_nameservers) == (6, "fe80::1", ("2001:db8::53",))
+
+
 @pytest.mark.parametrize(
     ("rule", "text"),
     [
@@ -56,6 +64,11 @@ def test_names_follow_from_the_cohort():
         ({"remote_ip_prefix": "::/0"}, "ingress tcp 22 from anywhere (IPv6)"),
         ({"remote_ip_prefix": "10.1.2.3/8", "port_range_max": 30}, "ingress tcp 22-30 from 10.0.0.0/8 (IPv4)"),
         ({"protocol": "6"}, "ingress tcp 22 from anywhere (IPv4)"),
+        ({"protocol": "47", "port_range_min": None}, "ingress gre from anywhere (IPv4)"),
+        (
+            {"protocol": "icmp", "ethertype": "IPv6", "port_range_min": None},
+            "ingress ipv6-icmp from anywhere (IPv6)",
+        ),
         ({"protocol": "ICMP", "port_range_min": 8, "port_range_max": 0}, "ingress icmp 8-0 from anywhere (IPv4)"),
         ({"protocol": None, "port_range_min": None}, "ingress any protocol from anywhere (IPv4)"),
     ],
@@ -72,6 +85,17 @@ def test_rules_have_one_form(rule, text):
         (stack([{"cidr": "10.0.0.300/24"}]), r"subnets\[0\].cidr: '10.0.0.300/24'.*give a network"),
         (stack([{"cidr": "10.0.0.0/24", "gateway_ip": "10.1.0.1"}]), "gateway_ip: 10.1.0.1 is not in 10.0.0.0/24"),
         (stack([{"cidr": "10.0.0.0/24"}, {"cidr": "10.1.0.0/24"}]), "2 are called 'coursevm-demo-4'"),
+        (stack([{"cidr": "10.0.0.0/24", "dns_nameservers": ["dns"]}]), "dns_nameservers: 'dns' is no IP address"),
+        (stack([{"cidr": "10.0.0.0/24", "ipv6_ra_mode": "slaac"}]), "ipv6_ra_mode: 10.0.0.0/24 is IPv4; leave it out"),
+        (
+            stack([{"cidr": "fd00::/64", "ipv6_ra_mode": "slaac", "ipv6_address_mode": "dhcpv6-stateful"}]),
+            "dhcpv6-stateful and slaac don't go together",
+        ),
+        (stack([{"cidr": "fd00::/60", "ipv6_ra_mode": "slaac"}]), "slaac needs a /64, fd00::/60 is a /60"),
+        (
+            stack([{"cidr": "fd00::/64", "ipv6_ra_mode": "slaac", "enable_dhcp": False}]),
+            "slaac needs DHCP; leave enable_dhcp out",
+        ),
         (stack(rules=[{}, {}]), "'ingress tcp 22 from anywhere .IPv4.' is listed twice"),
         (stack(rules=[{"protocol": None}]), "ports 22-22 are given but no protocol"),
         (stack(rules=[{"port_range_min": 80, "port_range_max": 22}]), "80-22 is no range of ports"),
