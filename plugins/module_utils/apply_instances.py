@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed
-from ansible_collections.ouseful.coursevm.plugins.module_utils.apply import create_once
+from ansible_collections.ouseful.coursevm.plugins.module_utils.apply import create_many, create_once
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError, concurrently
 from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import Cohort, Instance
 from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import CohortState, Server
@@ -21,8 +21,6 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Action, Plan
 from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import GOALS, REQUESTS
 from ansible_collections.ouseful.coursevm.plugins.module_utils.waiting import OnTheWay, Outcome, Waiting
-
-PORTS_A_REQUEST = 50
 
 
 def outcomes(state: CohortState, students: Iterable[str]) -> dict[str, Outcome]:
@@ -155,44 +153,35 @@ class Apply:
         return create_once(self.cloud, "network", path, {key: body}, look)[key]
 
     def _create_ports(self, actions: list[Action]) -> None:
-        """Create ports in lists; a list that is refused or lost is gone through one by one."""
         waiting = [action for action in actions if not self.outcomes[action.student].error]
-        for start in range(0, len(waiting), PORTS_A_REQUEST):
-            part = waiting[start : start + PORTS_A_REQUEST]
-            body = {"ports": [self._port_body(action.student) for action in part]}
-            students = {action.student for action in part}
-            try:
-                made = create_once(
-                    self.cloud, "network", "/ports", body, lambda wanted=students: self._all_ports(wanted)
-                )
-                found = by_student(self.desired.cohort, made["ports"])
-            except CloudError as error:
-                found = self._there("/ports", "ports") if error.lost else {}
-            for action in part:
-                if action.student in found:
-                    self.outcomes[action.student].port = observed.port(found[action.student])
-                    self.outcomes[action.student].done.append(str(action))
-                else:  # the first that meets a used up quota spares the others the request, see _attempt
-                    self._attempt(action, self._create_port)
-
-    def _all_ports(self, students: set[str]) -> dict[str, Any] | None:
-        there = self._there("/ports", "ports")
-        return {"ports": [there[student] for student in students]} if students <= set(there) else None
+        bodies = [self._port_body(action.student) for action in waiting]
+        query = {"project_id": self.cloud.project_id}
+        made = create_many(
+            self.cloud,
+            "/ports",
+            "ports",
+            bodies,
+            same=lambda body: body["description"],
+            look=lambda: self.cloud.list("network", "/ports", "ports", query),
+        )
+        for action, result in zip(waiting, made, strict=True):
+            if isinstance(result, CloudError):
+                self.waiting.fail(action.student, f"create port: {result}")
+            else:
+                self.outcomes[action.student].port = observed.port(result)
+                self.outcomes[action.student].done.append(str(action))
 
     def _port_body(self, student: str) -> dict[str, Any]:
         names = self.state.names
+        instance = self.wanted[student]
         body = {
-            "network_id": names.network_id,
-            "name": self.wanted[student].name,
+            "network_id": names.networks[self.desired.network_of(instance)][0],
+            "name": instance.name,
             "description": marker(self.desired.cohort, student),
         }
         if names.security_group_ids is not None:
             body["security_groups"] = list(names.security_group_ids)
         return body
-
-    def _create_port(self, action: Action) -> None:
-        body = self._port_body(action.student)
-        self.outcomes[action.student].port = observed.port(self._create(action.student, "/ports", "port", body))
 
     def _create_floating_ip(self, action: Action) -> None:
         body = {

@@ -93,7 +93,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class NetworkStack:
-    """One cohort's network, subnets, router and security group."""
+    """A network with its subnets and router, the cohort's or one student's, and the cohort's security group.
+
+    Where every student has a network, the group has a stack of its own (``has_network`` is false).
+    """
 
     cohort: str
     name: str
@@ -102,6 +105,9 @@ class NetworkStack:
     rules: tuple[tuple[Rule, str], ...] = ()  # each with its description
     present: bool = True
     default_egress: bool | None = None
+    student: str | None = None
+    has_network: bool = True
+    has_group: bool = True
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,7 @@ class Instance:
     name: str
     user_data: str = ""
     metadata: tuple[tuple[str, str], ...] = ()
+    network: str | None = None  # the cohort's, when not given
 
     @property
     def encoded_user_data(self) -> str:
@@ -144,6 +151,10 @@ class Cohort:
     state: str = "present"
     prune: bool = False
 
+    def network_of(self, instance: Instance) -> str:
+        """The network that an instance is declared on."""
+        return instance.network or self.network
+
     @property
     def removes(self) -> bool:
         """Whether the instances are to be gone."""
@@ -164,32 +175,60 @@ class Cohort:
         return facts
 
 
-def network_stack(parameters: dict[str, Any]) -> NetworkStack:
-    """Make a NetworkStack from the parameters of the module network_stack."""
+def network_stacks(parameters: dict[str, Any]) -> tuple[NetworkStack, ...]:
+    """Make the stacks from the parameters of the module network_stack: one, or the group's and one for each student."""
     cohort = _checked_name("cohort", parameters["cohort"])
     name = parameters["name"] or f"coursevm-{cohort}"
-    subnets = tuple(_subnet(index, name, given) for index, given in enumerate(parameters["subnets"] or []))
+    whole = NetworkStack(
+        cohort,
+        name,
+        parameters["external_network"],
+        _subnets(name, parameters["subnets"] or []),
+        _rules(parameters["security_group_rules"] or []),
+        present=parameters["state"] == "present",
+        default_egress=parameters["default_egress"],
+    )
+    students = parameters["students"]
+    if students is None:
+        return (whole,)
+    if not students:
+        raise DesiredError("students: is empty; leave it out for one network that the whole cohort shares.")
+    _check_once("students", "id", [_checked_name("students", student) for student in students])
+    common = replace(whole, subnets=(), external_network=None, has_network=False)
+    own = []
+    for student in students:
+        subnets = _subnets(f"{name}-{student}", parameters["subnets"] or [])
+        own.append(
+            replace(whole, name=f"{name}-{student}", student=student, subnets=subnets, rules=(), has_group=False)
+        )
+    return (common, *own)
+
+
+def _subnets(network: str, given: list[dict[str, Any]]) -> tuple[Subnet, ...]:
+    subnets = tuple(_subnet(index, network, one) for index, one in enumerate(given))
     names = [subnet.name for subnet in subnets]
     for subnet in subnets:
         if names.count(subnet.name) > 1:
             raise DesiredError(
                 f"subnets: {names.count(subnet.name)} are called '{subnet.name}'; give each its own name."
             )
-    rules = tuple(_rule(index, given) for index, given in enumerate(parameters["security_group_rules"] or []))
+    return subnets
+
+
+def _rules(given: list[dict[str, Any]]) -> tuple[tuple[Rule, str], ...]:
+    rules = tuple(_rule(index, one) for index, one in enumerate(given))
     seen = set()
     for rule, _description in rules:
         if rule in seen:
             raise DesiredError(f"security_group_rules: '{rule}' is listed twice; keep one.")
         seen.add(rule)
-    return NetworkStack(
-        cohort,
-        name,
-        parameters["external_network"],
-        subnets,
-        rules,
-        present=parameters["state"] == "present",
-        default_egress=parameters["default_egress"],
-    )
+    return rules
+
+
+def _check_once(option: str, field: str, values: list[str]) -> None:
+    for value in values:
+        if values.count(value) > 1:
+            raise DesiredError(f"{option}: {field} '{value}' is listed {values.count(value)} times; keep one.")
 
 
 def cohort(parameters: dict[str, Any]) -> Cohort:
@@ -197,16 +236,16 @@ def cohort(parameters: dict[str, Any]) -> Cohort:
     name = _checked_name("cohort", parameters["cohort"])
     instances = tuple(_instance(name, index, given) for index, given in enumerate(parameters["instances"]))
     for field in ("student", "name"):
-        values = [getattr(instance, field) for instance in instances]
-        for value in values:
-            if values.count(value) > 1:
-                raise DesiredError(f"instances: {field} '{value}' is listed {values.count(value)} times; keep one.")
+        _check_once("instances", field, [getattr(instance, field) for instance in instances])
     if parameters["prune"] and parameters["state"] != "present":
         raise DesiredError("prune: goes with state present only; with state absent list the students to remove.")
     if parameters["prune"] and not instances:
         raise DesiredError(
             "prune: instances is empty, which would remove the whole cohort; list its students with state absent."
         )
+    without = [i.student for i in instances if not (i.network or parameters["network"])]
+    if without and parameters["state"] not in ("absent", "stopped", "shelved"):
+        raise DesiredError(f"network: none is given for {', '.join(without)}; give network, or one for each instance.")
     groups, size = parameters["security_groups"], parameters["volume_size"]
     if size is not None and size < 1:
         raise DesiredError(f"volume_size: {size} GiB is no size of a volume; give at least that of the image.")
@@ -256,6 +295,7 @@ def _instance(cohort_name: str, index: int, given: dict[str, Any]) -> Instance:
         name=given["name"] or f"{cohort_name}-{student}",
         user_data=given["user_data"] or "",
         metadata=tuple(sorted(metadata.items())),
+        network=given["network"],
     )
     length = len(instance.encoded_user_data)
     if length > USER_DATA_LENGTH:

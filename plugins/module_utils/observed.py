@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +25,8 @@ ROUTER_PORTS = (
 )
 UUID_PATTERN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 READERS = 4
+# Web servers take URLs of 8 KB; ours stay well below.
+QUERY_LENGTH = 4000
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ class NetworkStackState:
     routers: tuple[Router, ...] = ()
     security_groups: tuple[SecurityGroup, ...] = ()
     ports: tuple[Port, ...] = ()
+    other_students: tuple[str, ...] = ()  # of the cohort, who have a network and are not declared
 
 
 @dataclass(frozen=True)
@@ -120,8 +123,7 @@ class Names:
 
     flavor_id: str
     flavor: str
-    network_id: str
-    network: str
+    networks: Mapping[str, tuple[str, str]]  # id and name by what is declared
     security_group_ids: tuple[str, ...] | None
     security_groups: tuple[str, ...] | None
     floating_network_id: str | None
@@ -150,39 +152,66 @@ def ours(resources: Iterable[Any], cohort: str) -> list[Any]:
     return [resource for resource in resources if resource.owner and resource.owner.cohort == cohort]
 
 
-def network_stack(cloud: Cloud, desired: NetworkStack) -> NetworkStackState:
-    """Look at everything called as the declaration says, and at the subnets and ports of the cohort's own network."""
-    network_names = {"name": [name for name in (desired.name, desired.external_network) if name]}
+def network_stacks(cloud: Cloud, stacks: Sequence[NetworkStack]) -> list[NetworkStackState]:
+    """Look at everything called as the declaration says, and at the subnets and ports of the cohort's own networks.
+
+    Where students have networks of their own all networks are listed, to see the undeclared students', too.
+    """
+    first, names = stacks[0], {stack.name for stack in stacks}
+    external_name = next((stack.external_network for stack in stacks if stack.external_network), None)
+    named = {"name": [name for name in (first.name, external_name) if name]} if len(stacks) == 1 else {}
     found_networks, routers, groups = concurrently(
         lambda look: cloud.list("network", *look),
         [
-            ("/networks", "networks", network_names),
-            ("/routers", "routers", {"name": desired.name}),
-            ("/security-groups", "security_groups", {"name": desired.name}),
+            ("/networks", "networks", named),
+            ("/routers", "routers", narrowed("name", names)),
+            ("/security-groups", "security_groups", {"name": first.name}),
         ],
         READERS,
     )
     networks = [network(body) for body in found_networks]
     external_id = None
-    if desired.present and desired.external_network:
-        external_id = _external_network(cloud, desired.external_network, networks).id
-    own = ours((network for network in networks if network.name == desired.name), desired.cohort)
+    if first.present and external_name:
+        external_id = _external_network(cloud, external_name, networks).id
+    all_own = ours(networks, first.cohort)
+    own_ids = [network.id for network in all_own if network.name in names]
     subnets, ports = [], []
-    if own:
-        query = {"network_id": [network.id for network in own]}
+    if own_ids:
+        query = narrowed("network_id", own_ids)
         subnets, ports = concurrently(
             lambda look: cloud.list("network", *look),
             [("/subnets", "subnets", query), ("/ports", "ports", query)],
             READERS,
         )
-    return NetworkStackState(
-        external_network_id=external_id,
-        networks=tuple(network for network in networks if network.name == desired.name),
-        subnets=tuple(subnet(body) for body in subnets),
-        routers=tuple(router(body) for body in routers),
-        security_groups=tuple(security_group(body) for body in groups),
-        ports=tuple(port(body) for body in ports),
-    )
+    declared = {stack.student for stack in stacks}
+    others = {network.owner.student for network in all_own} - declared - {None} if len(stacks) > 1 else set()
+    found = [router(body) for body in routers], [security_group(body) for body in groups]
+    by_network = {network_id: ([], []) for network_id in own_ids}
+    for index, bodies, made in ((0, subnets, subnet), (1, ports, port)):
+        for body in bodies:
+            if body["network_id"] in by_network:
+                by_network[body["network_id"]][index].append(made(body))
+
+    def of(stack: NetworkStack) -> NetworkStackState:
+        called = [network for network in networks if network.name == stack.name and stack.has_network]
+        within = [by_network[network.id] for network in called if network.id in by_network]
+        return NetworkStackState(
+            external_network_id=external_id,
+            networks=tuple(called),
+            subnets=tuple(one for subnets, _ports in within for one in subnets),
+            routers=tuple(one for one in found[0] if one.name == stack.name and stack.has_network),
+            security_groups=tuple(found[1]) if stack.has_group else (),
+            ports=tuple(one for _subnets, ports in within for one in ports),
+            other_students=tuple(sorted(others)),
+        )
+
+    return [of(stack) for stack in stacks]
+
+
+def narrowed(key: str, values: Iterable[str]) -> dict[str, list[str]]:
+    """A query for these values alone; for all there are when so many don't fit into a URL."""
+    values = sorted(values)
+    return {key: values} if sum(len(key) + len(value) + 2 for value in values) < QUERY_LENGTH else {}
 
 
 def cohort(cloud: Cloud, desired: Cohort) -> CohortState:
@@ -288,7 +317,10 @@ def _names(cloud: Cloud, desired: Cohort, planning: bool) -> Names:
         return pick(kind, wanted, found, desired.cohort)
 
     flavor = pick("flavor", desired.flavor, flavors)
-    chosen_network = pick_or_plan("network", desired.network, networks)
+    chosen_networks = {}
+    for name in sorted({desired.network_of(instance) for instance in desired.instances}):
+        body = pick_or_plan("network", name, networks)
+        chosen_networks[name] = (body["id"], body["name"])
     chosen_groups = None
     if desired.security_groups is not None:
         chosen_groups = [pick_or_plan("security group", name, groups) for name in desired.security_groups]
@@ -302,8 +334,7 @@ def _names(cloud: Cloud, desired: Cohort, planning: bool) -> Names:
     return Names(
         flavor_id=flavor["id"],
         flavor=flavor["name"],
-        network_id=chosen_network["id"],
-        network=chosen_network["name"],
+        networks=chosen_networks,
         security_group_ids=None if chosen_groups is None else tuple(sorted(body["id"] for body in chosen_groups)),
         security_groups=None if chosen_groups is None else tuple(sorted(body["name"] for body in chosen_groups)),
         floating_network_id=pick("external network", desired.floating_network, external)["id"]

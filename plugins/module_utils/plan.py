@@ -77,6 +77,16 @@ class Plan:
         return "".join(f"{line}\n" for line in lines)
 
 
+def merged(plans: Iterable[Plan]) -> Plan:
+    """Several plans as one."""
+    plans = list(plans)
+    return Plan(
+        tuple(action for plan in plans for action in plan.actions),
+        tuple(difference for plan in plans for difference in plan.drift),
+        {student: reason for plan in plans for student, reason in plan.refused.items()},
+    )
+
+
 def chosen(kind: str, name: str, found: Iterable[Any], cohort: str) -> Any:
     """The one resource with that name which the cohort owns; None when there is none.
 

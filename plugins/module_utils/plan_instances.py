@@ -88,6 +88,10 @@ class _Student:
     def _differs(self, field: str, observed: object, wanted: object, mend: str) -> Drift:
         return Drift(f"server {self.wanted.name}", field, observed, wanted, mend, self.wanted.student)
 
+    @property
+    def _network(self) -> str:
+        return self.desired.network_of(self.wanted)
+
     # What stops everything for this student
 
     def refusal(self) -> str | None:
@@ -192,7 +196,7 @@ class _Student:
     def _port_steps(self) -> list[Action]:
         steps = []
         names = self.state.names
-        if self.ports and names and self.ports[0].network_id != names.network_id:
+        if self.ports and names and self.ports[0].network_id != names.networks[self._network][0]:
             port = self.ports[0]
             steps.append(self._action("delete", "port", port.name, id=port.id, note="it is on another network"))
         if steps or not self.ports:
@@ -282,7 +286,8 @@ class _Student:
         server, desired, names = self.server, self.desired, self.state.names
         facts = [("flavor", server.flavor, names.flavor if names else desired.flavor, ANEW)]
         if self._is_built():
-            facts.append(("network", server.networks, (names.network if names else desired.network,), ANEW))
+            network = names.networks[self._network][1] if names else self._network
+            facts.append(("network", server.networks, (network,), ANEW))
             if desired.availability_zone:
                 facts.append(("availability_zone", server.availability_zone, desired.availability_zone, ANEW))
         if desired.config_drive is not None:

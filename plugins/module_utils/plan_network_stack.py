@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import desired as want
@@ -16,12 +17,23 @@ DEFAULT_RULES = tuple(want.Rule("egress", ethertype, None, None, None, None) for
 
 def plan(desired: want.NetworkStack, state: seen.NetworkStackState) -> Plan:
     """Plan a network stack. Raises PlanError on name clashes, and on removing a network that is in use."""
-    return _present(desired, state) if desired.present else _absent(desired, state)
+    steps = _present(desired, state) if desired.present else _absent(desired, state)
+    return replace(steps, actions=tuple(replace(action, student=desired.student) for action in steps.actions))
 
 
 def _present(desired: want.NetworkStack, state: seen.NetworkStackState) -> Plan:
     actions: list[Action] = []
     drift: list[Drift] = []
+    if desired.has_network:
+        _plan_network(desired, state, actions, drift)
+    if desired.has_group:
+        _plan_security_group(desired, state, actions)
+    return Plan(tuple(actions), tuple(drift))
+
+
+def _plan_network(
+    desired: want.NetworkStack, state: seen.NetworkStackState, actions: list[Action], drift: list[Drift]
+) -> None:
     if chosen("network", desired.name, state.networks, desired.cohort) is None:
         actions.append(Action("create", "network", desired.name))
     subnets = {}
@@ -37,8 +49,6 @@ def _present(desired: want.NetworkStack, state: seen.NetworkStackState) -> Plan:
         if present.name not in subnets:
             drift.append(_undeclared(f"subnet {present.name}", present.cidr))
     _plan_router(desired, state, subnets, actions, drift)
-    _plan_security_group(desired, state, actions)
-    return Plan(tuple(actions), tuple(drift))
 
 
 def _undeclared(name: str, observed: Any) -> Drift:
@@ -169,6 +179,7 @@ def _absent(desired: want.NetworkStack, state: seen.NetworkStackState) -> Plan:
     actions += [
         Action("delete", "network", network.name, id=network.id, note="with its subnets") for network in networks
     ]
-    groups = seen.ours(state.security_groups, desired.cohort)
+    # The networks of students who are not named stay, and need it.
+    groups = [] if state.other_students else seen.ours(state.security_groups, desired.cohort)
     actions += [Action("delete", "security group", group.name, id=group.id) for group in groups]
     return Plan(tuple(actions))

@@ -43,6 +43,9 @@ options:
       metadata:
         description: Metadata of the server. Other keys that it has are left alone.
         type: dict
+      network:
+        description: Name or id of this student's network. O(network) when not given.
+        type: str
   image:
     description: Name or id of the image. It is an error when several active images have that name.
     type: str
@@ -265,6 +268,7 @@ INSTANCE = {
     "name": {"type": "str"},
     "user_data": {"type": "str"},
     "metadata": {"type": "dict"},
+    "network": {"type": "str"},
 }
 ARGUMENTS = {
     **CONNECTION_ARGUMENTS,
@@ -299,7 +303,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=ARGUMENTS,
         supports_check_mode=True,
-        required_if=[("state", state, ("image", "flavor", "network")) for state in ("present", "started", "rebuilt")],
+        required_if=[("state", state, ("image", "flavor")) for state in ("present", "started", "rebuilt")],
     )
     with explained(module):
         wanted = desired.cohort(module.params)

@@ -114,6 +114,20 @@ options:
         that nothing goes out but what is declared.
       - When not given, they are kept as long as no rule for outgoing traffic is declared.
     type: bool
+  students:
+    description:
+      - Ids of students who get a network, subnets and a router each, instead of one network for the cohort. They are
+        called O(name)-STUDENT; what O(subnets) says is the same for each, as they don't see each other.
+      - The security group is the cohort's all the same, and keeps O(name). With O(state=absent) the networks of these
+        students are removed, and the group with the last of them.
+      - Every router takes an address of O(external_network). Mind the quotas, often 10 routers in a project.
+      - Give each instance its network, see O(ouseful.coursevm.instances#module:instances[].network).
+    type: list
+    elements: str
+  concurrency:
+    description: Number of students' networks to work on at the same time.
+    type: int
+    default: 8
   state:
     description: Whether the network stack is there. V(absent) refuses while instances use it.
     type: str
@@ -155,6 +169,15 @@ EXAMPLES = r"""
       - {direction: egress, protocol: tcp, port_range_min: 80}
       - {direction: egress, protocol: tcp, port_range_min: 443}
 
+- name: Make a network for each student
+  ouseful.coursevm.network_stack:
+    cloud: coursevm-dev
+    cohort: demo
+    external_network: public
+    subnets:
+      - cidr: 10.30.0.0/24
+    students: [ada, grace]
+
 - name: Remove it when the cohort's instances are gone
   ouseful.coursevm.network_stack:
     cloud: coursevm-dev
@@ -165,18 +188,18 @@ EXAMPLES = r"""
 RETURN = r"""
 network:
   description: The network; its id is null when it isn't there.
-  returned: success
+  returned: when O(students) is not given
   type: dict
   sample: {id: 3f0c…, name: coursevm-demo, mtu: 1350}
 subnets:
   description: The cohort's subnets on it.
-  returned: success
+  returned: when O(students) is not given
   type: list
   elements: dict
   sample: [{id: 77aa…, name: coursevm-demo-4, cidr: 10.30.0.0/20, gateway_ip: 10.30.0.1}]
 router:
   description: The router; its id is null when it isn't there.
-  returned: success
+  returned: when O(students) is not given
   type: dict
   sample: {id: 51de…, name: coursevm-demo, external_network_id: 9b2f…}
 security_group:
@@ -184,6 +207,33 @@ security_group:
   returned: success
   type: dict
   sample: {id: c0a1…, name: coursevm-demo}
+students:
+  description: With O(students), what RV(network), RV(subnets) and RV(router) are without, for each of them.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    student:
+      description: Id of the student.
+      type: str
+    network:
+      description: As RV(network).
+      type: dict
+    subnets:
+      description: As RV(subnets).
+      type: list
+      elements: dict
+    router:
+      description: As RV(router).
+      type: dict
+    error:
+      description: Why it failed for this student; null when it didn't.
+      type: str
+undeclared_students:
+  description: With O(students), students of the cohort who have a network and are not among them.
+  returned: success
+  type: list
+  elements: str
 actions:
   description: What was done, or would be done in check mode, in words.
   returned: success
@@ -205,8 +255,9 @@ requests:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import desired, observed
-from ansible_collections.ouseful.coursevm.plugins.module_utils.apply_network_stack import Apply
+from ansible_collections.ouseful.coursevm.plugins.module_utils.apply_network_stack import Stack, apply
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import CONNECTION_ARGUMENTS, Cloud
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import merged
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_network_stack import plan
 from ansible_collections.ouseful.coursevm.plugins.module_utils.running import explained
 
@@ -239,6 +290,8 @@ ARGUMENTS = {
     "subnets": {"type": "list", "elements": "dict", "options": SUBNET},
     "security_group_rules": {"type": "list", "elements": "dict", "options": RULE},
     "default_egress": {"type": "bool"},
+    "students": {"type": "list", "elements": "str"},
+    "concurrency": {"type": "int", "default": 8},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 
@@ -247,41 +300,60 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     with explained(module):
-        wanted = desired.network_stack(module.params)
+        wanted = desired.network_stacks(module.params)
         cloud = Cloud(module.params)
-        state = observed.network_stack(cloud, wanted)
-        steps = plan(wanted, state)
+        states = observed.network_stacks(cloud, wanted)
+        stacks = [Stack(cloud, one, state, plan(one, state)) for one, state in zip(wanted, states, strict=True)]
+        steps = merged([stack.plan for stack in stacks])
         if steps.actions and not module.check_mode:
-            state = Apply(cloud, wanted, state).run(steps)
+            apply(cloud, stacks, module.params["concurrency"])
         for difference in steps.drift:
             module.warn(str(difference))
-        module.exit_json(
-            changed=bool(steps.actions),
-            actions=[str(action) for action in steps.actions],
-            drift=[str(difference) for difference in steps.drift],
-            diff={"prepared": steps.in_words()},
-            requests=cloud.requests,
-            **described(wanted, state),
-        )
+        failed = [stack for stack in stacks if stack.error]
+        result = {
+            "changed": any(stack.done for stack in stacks) if failed else bool(steps.actions),
+            "actions": [str(action) for action in steps.actions],
+            "drift": [str(difference) for difference in steps.drift],
+            "diff": {"prepared": steps.in_words()},
+            "requests": cloud.requests,
+            **described(stacks),
+        }
+        if failed:
+            result["actions"] = [action for stack in stacks for action in stack.done]
+            reasons = "; ".join(f"{stack.desired.name}: {stack.error}" for stack in failed)
+            module.fail_json(msg=f"{reasons}. Run again to go on with what is missing.", **result)
+        module.exit_json(**result)
 
 
-def described(wanted: desired.NetworkStack, state: observed.NetworkStackState) -> dict:
+def described(stacks: list[Stack]) -> dict:
     """The cohort's resources as the module returns them."""
+    first, *own = stacks
+    shared = described_one(first)
+    return {
+        **shared,
+        "students": [{"student": stack.desired.student, "error": stack.error, **described_one(stack)} for stack in own],
+        "undeclared_students": list(first.state.other_students),
+    }
+
+
+def described_one(stack: Stack) -> dict:
+    """The resources of one stack, those which it has."""
 
     def one(resources: tuple, *facts: str) -> dict:
-        own = observed.ours(resources, wanted.cohort)
+        own = observed.ours(resources, stack.desired.cohort)
         found = own[0] if own else None
-        return {"name": wanted.name, **{fact: getattr(found, fact, None) for fact in ("id", *facts)}}
+        return {"name": stack.desired.name, **{fact: getattr(found, fact, None) for fact in ("id", *facts)}}
 
-    return {
-        "network": one(state.networks, "mtu"),
-        "router": one(state.routers, "external_network_id"),
-        "security_group": one(state.security_groups),
+    network = {
+        "network": one(stack.state.networks, "mtu"),
+        "router": one(stack.state.routers, "external_network_id"),
         "subnets": [
             {fact: getattr(subnet, fact) for fact in ("id", "name", "cidr", "ip_version", "gateway_ip")}
-            for subnet in observed.ours(state.subnets, wanted.cohort)
+            for subnet in observed.ours(stack.state.subnets, stack.desired.cohort)
         ],
     }
+    group = {"security_group": one(stack.state.security_groups)}
+    return {**(network if stack.desired.has_network else {}), **(group if stack.desired.has_group else {})}
 
 
 if __name__ == "__main__":

@@ -133,9 +133,8 @@ def apply_to_cohort(desired, state, plan):
             case "delete", "floating IP":
                 state = replace(state, floating_ips=without(state.floating_ips, action.id))
             case "create", "port":
-                made = seen.Port(
-                    new_id("port"), action.name, owner, state.names.network_id, addresses=(new_id("10.0.0"),)
-                )
+                network_id, _name = state.names.networks[desired.network_of(wanted[action.student])]
+                made = seen.Port(new_id("port"), action.name, owner, network_id, addresses=(new_id("10.0.0"),))
                 state = replace(state, ports=(*state.ports, made))
             case "create", "server":
                 port = port_of(state, action.student)
@@ -148,7 +147,7 @@ def apply_to_cohort(desired, state, plan):
                     owner,
                     image_id=None if on_volume else state.image_id,
                     flavor=state.names.flavor,
-                    networks=(state.names.network,),
+                    networks=(state.names.networks[desired.network_of(wanted[action.student])][1],),
                     addresses=port.addresses,
                     security_groups=("default",) if groups is None else groups,
                     metadata=tuple(sorted({**wanted[action.student].full_metadata, **facts}.items())),

@@ -13,7 +13,8 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_instances import plan
 
 COHORT, STUDENTS = "demo", ("ada", "grace")
-NAMES = observed.Names("f-1", "m2.small", "net-1", "coursevm-demo", ("sg-1",), ("coursevm-demo",), "ext-1")
+NETWORKS = {"coursevm-demo": ("net-1", "coursevm-demo")}
+NAMES = observed.Names("f-1", "m2.small", NETWORKS, ("sg-1",), ("coursevm-demo",), "ext-1")
 QUOTA = (409, {"NeutronError": {"message": "Quota exceeded for resources: ['floatingip']."}})
 
 
@@ -133,7 +134,7 @@ def test_a_list_whose_answer_is_lost_is_not_made_twice(server, pauses, trouble):
 
 def test_of_a_refused_list_each_is_tried_and_the_quota_asked_once(server, pauses):
     used_up = (409, {"NeutronError": {"message": "Quota exceeded for resources: ['port']."}})
-    one = (201, {"port": port("ada")})
+    one = (201, {"ports": [port("ada")]})
     up = poll(server_body("ada"))
     results, _told = run(server, used_up, one, used_up, made("ada"), ADDRESSES[0], up)
     assert results["ada"].error is None

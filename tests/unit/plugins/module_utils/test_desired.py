@@ -6,7 +6,7 @@ import pytest
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import desired
 from ansible_collections.ouseful.coursevm.plugins.modules import network_stack
-from ansible_collections.ouseful.coursevm.plugins.modules.instances import ARGUMENTS
+from ansible_collections.ouseful.coursevm.plugins.modules.instances import ARGUMENTS, INSTANCE
 
 SUBNET = dict.fromkeys(network_stack.SUBNET)
 RULE = {
@@ -27,6 +27,7 @@ def stack(subnets=(), rules=(), **parameters):
         "name": None,
         "external_network": None,
         "default_egress": None,
+        "students": None,
         "state": "present",
         "subnets": [{**SUBNET, **subnet} for subnet in subnets],
         "security_group_rules": [{**RULE, **rule} for rule in rules],
@@ -36,14 +37,14 @@ def stack(subnets=(), rules=(), **parameters):
 
 def cohort(*instances, **parameters):
     """Parameters of instances."""
-    common = dict.fromkeys(ARGUMENTS) | {"delete_on_termination": True}
-    empty = {"name": None, "user_data": None, "metadata": None}
+    common = dict.fromkeys(ARGUMENTS) | {"network": "coursevm-demo", "delete_on_termination": True}
+    empty = dict.fromkeys(INSTANCE)
     listed = [{**empty, **instance} for instance in instances]
     return common | {"cohort": "demo", "instances": listed, "state": "present", "prune": False} | parameters
 
 
 def test_names_follow_from_the_cohort():
-    wanted = desired.network_stack(stack([{"cidr": "10.0.0.0/24"}, {"cidr": "fd00::/64"}]))
+    (wanted,) = desired.network_stacks(stack([{"cidr": "10.0.0.0/24"}, {"cidr": "fd00::/64"}]))
     assert (wanted.name, [subnet.name for subnet in wanted.subnets]) == (
         "coursevm-demo",
         ["coursevm-demo-4", "coursevm-demo-6"],
@@ -51,9 +52,24 @@ def test_names_follow_from_the_cohort():
     assert desired.cohort(cohort({"student": "ada"})).instances[0].name == "demo-ada"
 
 
+def test_each_student_has_the_same_network_and_all_have_one_group():
+    common, ada, bob = desired.network_stacks(stack([{"cidr": "10.0.0.0/24"}], [{}], students=["ada", "bob"]))
+    assert (common.name, common.has_network, common.has_group, len(common.rules)) == ("coursevm-demo", False, True, 1)
+    assert (ada.name, ada.student, ada.has_group, ada.rules) == ("coursevm-demo-ada", "ada", False, ())
+    assert [subnet.name for subnet in bob.subnets] == ["coursevm-demo-bob-4"]
+    assert ada.subnets[0].cidr == bob.subnets[0].cidr
+
+
+def test_a_network_is_not_needed_where_nothing_is_made():
+    for state in ("absent", "stopped", "shelved"):
+        assert desired.cohort(cohort({"student": "ada"}, network=None, state=state)).state == state
+    one, other = desired.cohort(cohort({"student": "ada", "network": "x"}, {"student": "bob"})).instances
+    assert (one.network, other.network) == ("x", None)
+
+
 def test_addresses_have_one_form():
     facts = {"gateway_ip": "FE80::0:1", "dns_nameservers": ["2001:DB8:0::53"]}
-    ((subnet),) = desired.network_stack(stack([{"cidr": "fd00::/64", **facts}])).subnets
+    (subnet,) = desired.network_stacks(stack([{"cidr": "fd00::/64", **facts}]))[0].subnets
     assert (subnet.ip_version, subnet.gateway_ip, subnet.dns_nameservers) == (6, "fe80::1", ("2001:db8::53",))
 
 
@@ -74,7 +90,7 @@ def test_addresses_have_one_form():
     ],
 )
 def test_rules_have_one_form(rule, text):
-    ((made, _description),) = desired.network_stack(stack(rules=[rule])).rules
+    ((made, _description),) = desired.network_stacks(stack(rules=[rule]))[0].rules
     assert str(made) == text
 
 
@@ -96,6 +112,9 @@ def test_rules_have_one_form(rule, text):
             stack([{"cidr": "fd00::/64", "ipv6_ra_mode": "slaac", "enable_dhcp": False}]),
             "slaac needs DHCP; leave enable_dhcp out",
         ),
+        (stack(students=[]), "students: is empty; leave it out"),
+        (stack(students=["Ada"]), "students: 'Ada' can't become part of a host name"),
+        (stack(students=["ada", "ada"]), "students: id 'ada' is listed 2 times"),
         (stack(rules=[{}, {}]), "'ingress tcp 22 from anywhere .IPv4.' is listed twice"),
         (stack(rules=[{"protocol": None}]), "ports 22-22 are given but no protocol"),
         (stack(rules=[{"port_range_min": 80, "port_range_max": 22}]), "80-22 is no range of ports"),
@@ -105,7 +124,7 @@ def test_rules_have_one_form(rule, text):
 )
 def test_a_network_stack_that_cannot_be_is_refused(parameters, message):
     with pytest.raises(desired.DesiredError, match=message):
-        desired.network_stack(parameters)
+        desired.network_stacks(parameters)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +137,7 @@ def test_a_network_stack_that_cannot_be_is_refused(parameters, message):
         (cohort({"student": "ada", "metadata": {"x": "y" * 256}}), "metadata 'x' is too long"),
         (cohort({"student": "ada", "user_data": "x" * 50000}), "user_data has 66668 bytes in base64, Nova takes 65535"),
         (cohort(prune=True), "prune: instances is empty, which would remove the whole cohort"),
+        (cohort({"student": "ada"}, network=None), "network: none is given for ada; give network, or one for each"),
         (cohort(volume_size=0), "volume_size: 0 GiB is no size of a volume"),
         (cohort(state="absent", prune=True), "prune: goes with state present only"),
     ],

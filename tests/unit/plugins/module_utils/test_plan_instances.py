@@ -35,7 +35,8 @@ METADATA = [
     (("course", "TM000"), ("mine", "kept")),
     ((want.SERVER_GROUP_FACT, "spread"), (want.VOLUME_FACT, "20 GiB of image image-1")),
 ]
-NAMES = seen.Names("f-1", "m2.small", "net-1", "coursevm-demo", ("sg-1",), ("coursevm-demo",), "ext-1")
+NETWORKS = {"coursevm-demo": ("net-1", "coursevm-demo")}
+NAMES = seen.Names("f-1", "m2.small", NETWORKS, ("sg-1",), ("coursevm-demo",), "ext-1")
 
 instances = st.builds(
     want.Instance,

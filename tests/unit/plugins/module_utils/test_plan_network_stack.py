@@ -182,3 +182,26 @@ def test_the_modes_of_an_ipv6_subnet_are_given_and_only_reported_later():
         "subnet a: ipv6_address_mode is none, declared slaac; "
         "Neutron never changes it; remove the cohort's network and run again"
     ]
+
+
+@given(wanted_stacks, states(), st.sampled_from(["ada", "grace"]))
+def test_a_students_network_is_planned_like_the_cohorts_but_for_the_group(whole, state, student):
+    own = replace(whole, student=student, rules=(), has_group=False)
+    state = replace(state, security_groups=())
+    steps = plan(own, state)
+    assert not [action for action in steps.actions if action.kind in ("security group", "rule")]
+    assert {action.student for action in steps.actions} <= {student}
+    after = model.apply_to_stack(own, state, steps)
+    assert plan(own, after).actions == ()
+
+
+@given(wanted_stacks, states(), st.sampled_from([(), ("grace",)]))
+def test_the_group_alone_is_planned_and_goes_with_the_last_network(whole, state, others):
+    common = replace(whole, subnets=(), external_network=None, has_network=False)
+    state = seen.NetworkStackState(security_groups=state.security_groups, other_students=others)
+    steps = plan(common, state)
+    assert {action.kind for action in steps.actions} <= {"security group", "rule"}
+    after = model.apply_to_stack(common, state, steps)
+    assert plan(common, after).actions == ()
+    if not common.present:
+        assert after.security_groups == (state.security_groups if others else ())
