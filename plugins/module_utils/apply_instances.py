@@ -19,7 +19,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import Co
 from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import CohortState, Server
 from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import marker, owner_of_marker, tags
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Action, Plan
-from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import GOALS, REQUESTS
+from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import GOALS, REQUESTS, next_status
 from ansible_collections.ouseful.coursevm.plugins.module_utils.waiting import OnTheWay, Outcome, Waiting
 
 
@@ -247,12 +247,14 @@ class Apply:
                 action.id, 1 + self.retries, step=str(action), goal=goal, ask=partial(self._ask, action.student)
             )
         for student, outcome in self.outcomes.items():
-            if not outcome.server or outcome.error or student in self.waiting.on_the_way:
+            server = outcome.server
+            if not server or outcome.error or student in self.waiting.on_the_way:
                 continue
-            if outcome.server.status == "BUILD":
-                self._expect_up(student, outcome.server.id)
-            elif goal and not goal.always and outcome.server.status not in goal.statuses:
-                self.waiting.on_the_way[student] = OnTheWay(outcome.server.id, 0, goal=goal)
+            following = next_status(server.status, server.task_state)
+            if server.status == "BUILD":
+                self._expect_up(student, server.id)
+            elif goal and following != server.status and following in goal.statuses:
+                self.waiting.on_the_way[student] = OnTheWay(server.id, 0, goal=goal)
 
     def _expect_up(self, student: str, server_id: str) -> None:
         instance = self.wanted[student]

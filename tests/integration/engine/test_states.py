@@ -107,15 +107,17 @@ def test_paused_and_suspended_servers_are_started(engine):
 def test_a_lock_is_told_and_the_other_student_served(engine):
     engine.cloud.compute.lock_server(engine.server("ada"))
     try:
-        # the locked one's own user may act on it all the same: nova lets the owner who locked
         (result,) = engine.run(power(engine, "stopped", *STUDENTS)).results
     finally:
         engine.cloud.compute.unlock_server(engine.server("ada"))
-    assert statuses(engine)[1] == "SHUTOFF"
-    assert [i["status"] for i in result["instances"]] == statuses(engine)
+    assert statuses(engine) == ["ACTIVE", "SHUTOFF"]
+    assert result["failed_students"] == ["ada"]
+    assert "the server is ACTIVE, not SHUTOFF: HTTP 409" in result["msg"]
+    assert "is locked" in result["msg"]
+    assert [len(i["actions"]) for i in result["instances"]] == [0, 1]
 
 
-def test_a_rebuild_is_told_as_a_change_and_keeps_id_port_and_address(engine, cohort):
+def test_a_rebuild_is_told_as_a_change_and_keeps_id_port_and_address(engine, cohort, admin):
     before = [engine.server(student).id for student in STUDENTS]
     ports = [engine.port_of(student) for student in STUDENTS]
     engine.cloud.compute.set_server_metadata(engine.server("ada"), mine="kept")
@@ -132,7 +134,7 @@ def test_a_rebuild_is_told_as_a_change_and_keeps_id_port_and_address(engine, coh
     assert [engine.server(student).id for student in STUDENTS] == before
     assert [engine.port_of(student) for student in STUDENTS] == ports
     assert ada["floating_ip"] == cohort["instances"][0]["floating_ip"]
-    server = engine.server("ada")
+    server = admin.compute.get_server(before[0])
     assert base64.b64decode(server.user_data).decode() == "#cloud-config"
     assert server.metadata["mine"] == "kept"
     (settled,) = engine.run(engine.instances(*declared)).results

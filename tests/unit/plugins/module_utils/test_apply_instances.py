@@ -194,7 +194,7 @@ def test_who_is_not_up_in_time_is_said_with_the_state(server, pauses):
     assert results["grace"].error == "not up after 0 s (BUILD, spawning); run again to wait on"
 
 
-def move(server, wanted, *answers, status="ACTIVE", retries=1, timeout=60, **instance):
+def move(server, wanted, *answers, status="ACTIVE", task=None, retries=1, timeout=60, **instance):
     """Bring ada's server, which is there with ``status``, into the wanted state with these answers."""
     server.answers = list(answers)
     desired_cohort = desired.Cohort(
@@ -206,7 +206,7 @@ def move(server, wanted, *answers, status="ACTIVE", retries=1, timeout=60, **ins
         state=wanted,
     )
     launched = {"OS-SRV-USG:launched_at": "2026-01-01T00:00:00"}
-    facts = {"image": {"id": "image-1"}, "metadata": {"mine": "kept"}}
+    facts = {"image": {"id": "image-1"}, "metadata": {"mine": "kept"}, "OS-EXT-STS:task_state": task}
     there = observed.server(server_body("ada", status, **facts, **launched))
     state = observed.CohortState("image-1", (there,), names=NAMES)
     results = outcomes(state, ["ada"])
@@ -238,6 +238,23 @@ def test_a_request_that_was_lost_or_made_by_somebody_else_is_not_repeated(server
     outcome = move(server, "stopped", trouble, STOPPING, STOPPED)
     assert (outcome.error, outcome.done) == (None, STOP)
     assert len(asked(server)) == 1
+
+
+def test_what_is_on_its_way_already_is_waited_for_and_no_change(server, pauses):
+    outcome = move(server, "stopped", STOPPING, STOPPED, task="powering-off")
+    assert (outcome.error, outcome.done, outcome.server.status) == (None, [], "SHUTOFF")
+    assert asked(server) == []
+
+
+def test_a_server_that_is_busy_is_asked_when_it_is_idle(server, pauses):
+    outcome = move(server, "started", STOPPING, STOPPED, ACCEPTED, UP_ADA, task="powering-off")
+    assert (outcome.error, outcome.server.status) == (None, "ACTIVE")
+    assert asked(server) == [{"os-start": None}]
+
+
+def test_a_server_that_is_being_deleted_is_not_waited_for(server, pauses):
+    outcome = move(server, "stopped", task="deleting")
+    assert (outcome.error, outcome.done) == (None, [])
 
 
 def test_a_request_that_never_came_through_is_repeated(server, pauses):
