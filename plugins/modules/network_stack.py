@@ -9,7 +9,8 @@ module: network_stack
 short_description: A cohort's network, subnets, router and security group
 version_added: 0.1.0
 description:
-  - Makes the network that a cohort's instances share from one declaration, and keeps it as declared.
+  - Makes the network that a cohort's instances share, or one for each student, from one declaration, and keeps it as
+    declared.
   - What it makes is marked as the cohort's in its description (C(coursevm,coursevm:cohort=NAME)). Only what is marked
     is ever changed or removed; a name that is taken by something else is an error.
   - What is not declared is not compared.
