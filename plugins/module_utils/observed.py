@@ -174,7 +174,7 @@ def network_stacks(cloud: Cloud, stacks: Sequence[NetworkStack]) -> list[Network
     if first.present and external_name:
         external_id = _external_network(cloud, external_name, networks).id
     all_own = ours(networks, first.cohort)
-    own_ids = [network.id for network in all_own if network.name in names]
+    own_ids = [one.id for one in all_own if one.name in names]
     subnets, ports = [], []
     if own_ids:
         query = narrowed("network_id", own_ids)
@@ -184,24 +184,20 @@ def network_stacks(cloud: Cloud, stacks: Sequence[NetworkStack]) -> list[Network
             READERS,
         )
     declared = {stack.student for stack in stacks}
-    others = {network.owner.student for network in all_own} - declared - {None} if len(stacks) > 1 else set()
-    found = [router(body) for body in routers], [security_group(body) for body in groups]
-    by_network = {network_id: ([], []) for network_id in own_ids}
-    for index, bodies, made in ((0, subnets, subnet), (1, ports, port)):
-        for body in bodies:
-            if body["network_id"] in by_network:
-                by_network[body["network_id"]][index].append(made(body))
+    others = {one.owner.student for one in all_own} - declared - {None} if len(stacks) > 1 else set()
+    all_routers = [router(body) for body in routers]
+    all_groups = tuple(security_group(body) for body in groups)
 
     def of(stack: NetworkStack) -> NetworkStackState:
-        called = [network for network in networks if network.name == stack.name and stack.has_network]
-        within = [by_network[network.id] for network in called if network.id in by_network]
+        called = [one for one in networks if one.name == stack.name and stack.has_network]
+        within = {one.id for one in called} & set(own_ids)
         return NetworkStackState(
             external_network_id=external_id,
             networks=tuple(called),
-            subnets=tuple(one for subnets, _ports in within for one in subnets),
-            routers=tuple(one for one in found[0] if one.name == stack.name and stack.has_network),
-            security_groups=tuple(found[1]) if stack.has_group else (),
-            ports=tuple(one for _subnets, ports in within for one in ports),
+            subnets=tuple(subnet(body) for body in subnets if body["network_id"] in within),
+            routers=tuple(one for one in all_routers if one.name == stack.name and stack.has_network),
+            security_groups=all_groups if stack.has_group else (),
+            ports=tuple(port(body) for body in ports if body["network_id"] in within),
             other_students=tuple(sorted(others)),
         )
 
