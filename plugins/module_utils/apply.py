@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What both ways of applying a plan share: creating a thing once although answers get lost."""
+"""What both ways of applying a plan share: creating a thing, or many, once although answers get lost."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError
@@ -14,6 +14,7 @@ ATTEMPTS = 3
 # cloud may still be at it.
 LOOKS = (2,)
 LOOKS_AFTER_TIMEOUT = (2, 10, 30)
+LIST_LENGTH = 50
 
 
 def create_once(cloud: Cloud, service: str, path: str, body: Any, look: Callable[[], Any]) -> dict[str, Any]:
@@ -35,3 +36,46 @@ def create_once(cloud: Cloud, service: str, path: str, body: Any, look: Callable
             if attempt == ATTEMPTS:
                 raise
     raise AssertionError("unreachable")
+
+
+def create_many(
+    cloud: Cloud,
+    path: str,
+    plural: str,
+    bodies: list[dict[str, Any]],
+    *,
+    same: Callable[[dict[str, Any]], Hashable],
+    look: Callable[[], list[dict[str, Any]]],
+) -> list[dict[str, Any] | CloudError]:
+    """Create Neutron resources in lists: what came of each body, in order.
+
+    A list that is refused is gone through one by one; a used up quota is met once and spares the rest the request.
+    ``same`` tells by what a resource is known to be that of a body, ``look`` lists what is there.
+    """
+    results = []
+    for start in range(0, len(bodies), LIST_LENGTH):
+        part = bodies[start : start + LIST_LENGTH]
+
+        def find(part: list = part) -> dict[str, Any] | None:
+            there = {same(found): found for found in look()}
+            return {plural: list(there.values())} if all(same(body) in there for body in part) else None
+
+        try:
+            answer = create_once(cloud, "network", path, {plural: part}, find)
+        except CloudError as error:
+            if len(part) == 1:
+                results.append(error)
+                continue
+            there = {same(found): found for found in look()} if error.lost else {}
+            used_up = None
+            for body in part:
+                made = there.get(same(body)) or used_up
+                if made is None:
+                    (made,) = create_many(cloud, path, plural, [body], same=same, look=look)
+                if isinstance(made, CloudError) and made.is_quota:
+                    used_up = made
+                results.append(made)
+        else:
+            there = {same(found): found for found in answer[plural]}
+            results += [there[same(body)] for body in part]
+    return results

@@ -8,47 +8,19 @@ What fails for one student is noted for that student and doesn't stop the others
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed
-from ansible_collections.ouseful.coursevm.plugins.module_utils.apply import create_once
+from ansible_collections.ouseful.coursevm.plugins.module_utils.apply import create_many, create_once
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError, concurrently
 from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import Cohort, Instance
-from ansible_collections.ouseful.coursevm.plugins.module_utils.faults import explain
-from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import CohortState, FloatingIP, Port, Server
+from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import CohortState, Server
 from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import marker, owner_of_marker, tags
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Action, Plan
-
-PORTS_A_REQUEST = 50
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 10.0
-# A poll waits this part of the time that has passed already.
-PAUSE_SHARE = 0.2
-TELL_EVERY = 15
-
-
-@dataclass
-class Building:
-    """A server that is on its way up, or on its way down before the next try."""
-
-    server_id: str
-    started: float
-    retries: int
-    leaving: bool = False
-
-
-@dataclass
-class Outcome:
-    """What there is for one student when all is done."""
-
-    server: Server | None = None
-    port: Port | None = None
-    floating_ip: FloatingIP | None = None
-    seconds: float | None = None
-    error: str | None = None
-    done: list[str] = field(default_factory=list)
+from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import GOALS, REQUESTS, next_status
+from ansible_collections.ouseful.coursevm.plugins.module_utils.waiting import OnTheWay, Outcome, Waiting
 
 
 def outcomes(state: CohortState, students: Iterable[str]) -> dict[str, Outcome]:
@@ -66,7 +38,8 @@ class Apply:
     """Carries out a plan.
 
     ``outcomes`` is kept up with what is done. ``tell`` takes lines about the progress. ``timeout`` (seconds) is for the
-    whole cohort to come up, ``retries`` how often a server that comes up in ERROR is made again.
+    whole cohort to come up, ``retries`` how often a server that comes up in ERROR is made again, or asked again for a
+    status it doesn't get to.
     """
 
     def __init__(
@@ -85,17 +58,14 @@ class Apply:
         self.desired = desired
         self.state = state
         self.outcomes = outcomes
-        self.timeout = timeout
         self.concurrency = concurrency
         self.retries = retries
-        self.tell = tell
         self.wanted = {instance.student: instance for instance in desired.instances}
-        self.polls = 0
-        self.building: dict[str, Building] = {}
+        self.waiting = Waiting(cloud, desired.cohort, outcomes, timeout=timeout, concurrency=concurrency, tell=tell)
         self.used_up: dict[str, CloudError] = {}  # kinds of resource whose quota is used up
 
     def run(self, plan: Plan) -> None:
-        """Do everything in the plan, then wait until no server is on its way any more."""
+        """Do everything in the plan, and wait until no server is on its way any more."""
         steps: dict[tuple[str, str], list[Action]] = {}
         for action in plan.actions:
             steps.setdefault((action.verb, action.kind), []).append(action)
@@ -104,8 +74,6 @@ class Apply:
             return [action for pair in pairs for action in steps.get(pair, [])]
 
         self._remove(of(("delete", "floating IP"), ("delete", "server")), of(("delete", "port")))
-        changes = of(("change", "server"), ("change", "metadata"), ("change", "port"))
-        self._each(changes, lambda action: getattr(self, f"_change_{action.kind}")(action))
         self._create_ports(of(("create", "port")))
         # Servers first: they need the longest.
         makers = {
@@ -114,7 +82,11 @@ class Apply:
             ("create", "floating IP"): self._create_floating_ip,
         }
         self._each(of(*makers), lambda action: makers[action.verb, action.kind](action))
-        self._wait_for_servers()
+        self._expect(of(*((verb, "server") for verb in (*REQUESTS, "rebuild"))))
+        self.waiting.until_there()
+        # Now that no server is shelved or being built: Nova changes no metadata of those.
+        changes = of(("change", "server"), ("change", "metadata"), ("change", "port"))
+        self._each(changes, lambda action: getattr(self, f"_change_{action.kind}")(action))
 
     # One student's step, failing for that student alone
 
@@ -126,18 +98,14 @@ class Apply:
         if outcome.error:
             return
         try:
-            if action.kind in self.used_up and action.verb != "delete":
+            if action.kind in self.used_up and action.verb == "create":
                 raise self.used_up[action.kind]
             function(action)
             outcome.done.append(str(action))
         except CloudError as error:
             if error.is_quota:
                 self.used_up[action.kind] = error
-            self._fail(action.student, f"{action.verb} {action.kind}: {error}")
-
-    def _fail(self, student: str, reason: str) -> None:
-        self.outcomes[student].error = reason
-        self.tell(f"{student}: {reason}")
+            self.waiting.fail(action.student, f"{action.verb} {action.kind}: {error}")
 
     # Removing
 
@@ -145,7 +113,7 @@ class Apply:
         self._each([action for action in actions if action.kind == "floating IP"], self._delete_floating_ip)
         leaving = [action for action in actions if action.kind == "server"]
         self._each(leaving, lambda action: self.cloud.delete("compute", f"/servers/{action.id}"))
-        self._wait_until_gone([action for action in leaving if not self.outcomes[action.student].error])
+        self.waiting.until_gone({a.id: a.student for a in leaving if not self.outcomes[a.student].error})
         self._each(ports, self._delete_port)
 
     def _delete_floating_ip(self, action: Action) -> None:
@@ -155,25 +123,6 @@ class Apply:
     def _delete_port(self, action: Action) -> None:
         self.cloud.delete("network", f"/ports/{action.id}")
         self.outcomes[action.student].port = None
-
-    def _wait_until_gone(self, actions: list[Action]) -> None:
-        waiting = {action.id: action.student for action in actions}
-        started = time.monotonic()
-        while waiting:
-            there = self._poll(started)
-            for server_id, student in list(waiting.items()):
-                server = there.get(server_id)
-                if server is None:
-                    del waiting[server_id]
-                    self.outcomes[student].server = None
-                    self.tell(f"{student}: server removed, {_since(started)}")
-                elif server.status == "ERROR" and server.task_state is None:
-                    del waiting[server_id]
-                    self._fail(student, f"delete server: {explain(server.fault)}")
-            if waiting and time.monotonic() - started > self.timeout:
-                for student in waiting.values():
-                    self._fail(student, f"delete server: not gone after {self.timeout} s; run again to go on")
-                return
 
     # Changing in place
 
@@ -204,44 +153,35 @@ class Apply:
         return create_once(self.cloud, "network", path, {key: body}, look)[key]
 
     def _create_ports(self, actions: list[Action]) -> None:
-        """Create ports in lists; a list that is refused or lost is gone through one by one."""
         waiting = [action for action in actions if not self.outcomes[action.student].error]
-        for start in range(0, len(waiting), PORTS_A_REQUEST):
-            part = waiting[start : start + PORTS_A_REQUEST]
-            body = {"ports": [self._port_body(action.student) for action in part]}
-            students = {action.student for action in part}
-            try:
-                made = create_once(
-                    self.cloud, "network", "/ports", body, lambda wanted=students: self._all_ports(wanted)
-                )
-                found = by_student(self.desired.cohort, made["ports"])
-            except CloudError as error:
-                found = self._there("/ports", "ports") if error.lost else {}
-            for action in part:
-                if action.student in found:
-                    self.outcomes[action.student].port = observed.port(found[action.student])
-                    self.outcomes[action.student].done.append(str(action))
-                else:  # the first that meets a used up quota spares the others the request, see _attempt
-                    self._attempt(action, self._create_port)
-
-    def _all_ports(self, students: set[str]) -> dict[str, Any] | None:
-        there = self._there("/ports", "ports")
-        return {"ports": [there[student] for student in students]} if students <= set(there) else None
+        bodies = [self._port_body(action.student) for action in waiting]
+        query = {"project_id": self.cloud.project_id}
+        made = create_many(
+            self.cloud,
+            "/ports",
+            "ports",
+            bodies,
+            same=lambda body: body["description"],
+            look=lambda: self.cloud.list("network", "/ports", "ports", query),
+        )
+        for action, result in zip(waiting, made, strict=True):
+            if isinstance(result, CloudError):
+                self.waiting.fail(action.student, f"create port: {result}")
+            else:
+                self.outcomes[action.student].port = observed.port(result)
+                self.outcomes[action.student].done.append(str(action))
 
     def _port_body(self, student: str) -> dict[str, Any]:
         names = self.state.names
+        instance = self.wanted[student]
         body = {
-            "network_id": names.network_id,
-            "name": self.wanted[student].name,
+            "network_id": names.networks[self.desired.network_of(instance)][0],
+            "name": instance.name,
             "description": marker(self.desired.cohort, student),
         }
         if names.security_group_ids is not None:
             body["security_groups"] = list(names.security_group_ids)
         return body
-
-    def _create_port(self, action: Action) -> None:
-        body = self._port_body(action.student)
-        self.outcomes[action.student].port = observed.port(self._create(action.student, "/ports", "port", body))
 
     def _create_floating_ip(self, action: Action) -> None:
         body = {
@@ -260,125 +200,90 @@ class Apply:
     # Servers
 
     def _create_server(self, action: Action) -> None:
-        self.building[action.student] = Building(
-            self._post_server(self.wanted[action.student]), time.monotonic(), self.retries
-        )
+        self._expect_up(action.student, self._post_server(self.wanted[action.student]))
 
-    def _post_server(self, instance: Instance) -> str:
-        cohort = self.desired.cohort
+    def _server_body(self, instance: Instance) -> dict[str, Any]:
+        desired, image_id = self.desired, self.state.image_id
         body = {
             "name": instance.name,
-            "imageRef": self.state.image_id,
             "flavorRef": self.state.names.flavor_id,
             "networks": [{"port": self.outcomes[instance.student].port.id}],
-            "metadata": instance.full_metadata,
-            "tags": list(tags(cohort, instance.student)),
+            "metadata": {**instance.full_metadata, **desired.lasting_facts(image_id)},
+            "tags": list(tags(desired.cohort, instance.student)),
         }
-        if instance.user_data:
-            body["user_data"] = instance.encoded_user_data
-        if self.desired.availability_zone:
-            body["availability_zone"] = self.desired.availability_zone
+        if desired.volume_size is None:
+            body["imageRef"] = image_id
+        else:
+            volume = {"boot_index": 0, "source_type": "image", "uuid": image_id, "destination_type": "volume"}
+            volume |= {"volume_size": desired.volume_size, "delete_on_termination": desired.delete_on_termination}
+            body["block_device_mapping_v2"] = [volume]
+        optional = {
+            "user_data": instance.encoded_user_data,
+            "availability_zone": desired.availability_zone,
+            "key_name": desired.key_name,
+            "config_drive": desired.config_drive,
+        }
+        body |= {key: value for key, value in optional.items() if value}
+        hints = {"os:scheduler_hints": {"group": group}} if (group := self.state.names.server_group_id) else {}
+        return {"server": body, **hints}
+
+    def _post_server(self, instance: Instance) -> str:
+        cohort, body = self.desired.cohort, self._server_body(instance)
 
         def look() -> dict[str, Any] | None:
             found = observed.servers(self.cloud, cohort)
             own = next((server for server in found if server.owner.student == instance.student), None)
             return {"server": {"id": own.id}} if own else None
 
-        return create_once(self.cloud, "compute", "/servers", {"server": body}, look)["server"]["id"]
+        return create_once(self.cloud, "compute", "/servers", body, look)["server"]["id"]
 
-    def _wait_for_servers(self) -> None:
-        """Poll the cohort until each server is up, or has failed as often as allowed."""
-        started = time.monotonic()
+    # What each server is waited for
+
+    def _expect(self, moves: list[Action]) -> None:
+        """Put every server on its way that is moved by the plan, or was on its way before."""
+        goal = GOALS.get(self.desired.state)
+        for action in moves:
+            self.waiting.on_the_way[action.student] = OnTheWay(
+                action.id, 1 + self.retries, step=str(action), goal=goal, ask=partial(self._ask, action.student)
+            )
         for student, outcome in self.outcomes.items():
-            under_way = outcome.server and outcome.server.status == "BUILD" and not outcome.error
-            if under_way and student not in self.building:
-                self.building[student] = Building(outcome.server.id, started, self.retries)
-        total = len(self.building)
-        up = told = 0
-        told_at = started
-        while self.building:
-            try:
-                there = self._poll(started)
-            except CloudError as error:
-                self.tell(f"the cloud doesn't answer just now: {error}")
-            else:
-                again = [student for student in list(self.building) if self._follow(student, there)]
-                concurrently(self._try_again, again, self.concurrency)
-            up = total - len(self.building)
-            if self.building and (up != told or time.monotonic() - told_at > TELL_EVERY):
-                self.tell(f"{up} of {total} settled, {_since(started)}")
-                told, told_at = up, time.monotonic()
-            if time.monotonic() - started > self.timeout:
-                for student in list(self.building):
-                    self._give_up(
-                        student, f"not up after {self.timeout} s ({self._state_of(student)}); run again to wait on"
-                    )
+            server = outcome.server
+            if not server or outcome.error or student in self.waiting.on_the_way:
+                continue
+            following = next_status(server.status, server.task_state)
+            if server.status == "BUILD":
+                self._expect_up(student, server.id)
+            elif goal and following != server.status and following in goal.statuses:
+                self.waiting.on_the_way[student] = OnTheWay(server.id, 0, goal=goal)
 
-    def _state_of(self, student: str) -> str:
+    def _expect_up(self, student: str, server_id: str) -> None:
+        instance = self.wanted[student]
+        self.waiting.on_the_way[student] = OnTheWay(
+            server_id,
+            self.retries,
+            step=f"create server {instance.name} again",
+            make=partial(self._post_server, instance),
+        )
+
+    def _ask(self, student: str, verb: str) -> None:
         server = self.outcomes[student].server
-        return f"{server.status}, {server.task_state}" if server else "not seen yet"
+        body = self._rebuild_body(student, server) if verb == "rebuild" else REQUESTS[verb]
+        self.cloud.post("compute", f"/servers/{server.id}/action", body)
 
-    def _give_up(self, student: str, reason: str) -> None:
-        del self.building[student]
-        self._fail(student, reason)
-
-    def _follow(self, student: str, there: dict[str, Server]) -> bool:
-        """Take in what the poll says of one student's server; True when it has to be made again."""
-        building = self.building[student]
-        server = there.get(building.server_id)
-        if building.leaving:
-            if server is None:
-                self.outcomes[student].server = None
-            return server is None
-        if server is None:
-            self._give_up(student, "the server vanished while it was being built: somebody or the cloud removed it")
-            return False
-        outcome = self.outcomes[student]
-        outcome.server = server
-        if server.status == "ERROR":
-            self._handle_fault(student, building, explain(server.fault))
-        elif server.status != "BUILD":
-            outcome.seconds = round(time.monotonic() - building.started, 1)
-            del self.building[student]
-            address = f" ({outcome.floating_ip.name})" if outcome.floating_ip else ""
-            self.tell(f"{student}: {server.status} after {outcome.seconds:.0f} s{address}")
-        return False
-
-    def _handle_fault(self, student: str, building: Building, reason: str) -> None:
-        if building.retries <= 0:
-            self._give_up(student, f"the server came up in ERROR: {reason}")
-            return
-        self.tell(f"{student}: ERROR ({reason}); removing it and trying again")
-        try:
-            self.cloud.delete("compute", f"/servers/{building.server_id}")
-        except CloudError as error:
-            self._give_up(student, f"remove server in ERROR: {error}")
-        else:
-            building.retries -= 1
-            building.leaving = True
-
-    def _try_again(self, student: str) -> None:
-        building = self.building[student]
-        try:
-            building.server_id = self._post_server(self.wanted[student])
-        except CloudError as error:
-            self._give_up(student, f"create server: {error}")
-        else:
-            building.started, building.leaving = time.monotonic(), False
-            self.outcomes[student].done.append(f"create server {self.wanted[student].name} again")
-
-    def _poll(self, started: float) -> dict[str, Server]:
-        """The cohort's servers by id, after a pause that grows with the time since ``started``."""
-        time.sleep(min(LONGEST_PAUSE, max(FIRST_PAUSE, PAUSE_SHARE * (time.monotonic() - started))))
-        self.polls += 1
-        return {server.id: server for server in observed.servers(self.cloud, self.desired.cohort)}
+    def _rebuild_body(self, student: str, server: Server) -> dict[str, Any]:
+        """The disk from the declared image; Nova replaces the whole metadata, so what else there is goes along."""
+        wanted = self.wanted[student]
+        body = {
+            "imageRef": self.state.image_id,
+            "metadata": {**dict(server.metadata), **wanted.full_metadata},
+            "user_data": wanted.encoded_user_data or None,
+        }
+        if self.desired.key_name is not None:
+            body["key_name"] = self.desired.key_name
+        return {"rebuild": body}
 
 
 def by_student(cohort: str, bodies: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Neutron's resources by the student of the cohort whose they are."""
     owners = ((owner_of_marker(body["description"]), body) for body in bodies)
     return {owner.student: body for owner, body in owners if owner and owner.cohort == cohort and owner.student}
-
-
-def _since(started: float) -> str:
-    return f"{time.monotonic() - started:.0f} s"

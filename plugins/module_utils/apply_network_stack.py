@@ -1,85 +1,125 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Carries out the plan of a network stack."""
+"""Carries out the plans of network stacks: networks and subnets of all in lists, what remains stack by stack.
+
+Neutron takes no lists of routers and of their interfaces, so the stacks are worked on concurrently.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed
-from ansible_collections.ouseful.coursevm.plugins.module_utils.apply import create_once
-from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError
+from ansible_collections.ouseful.coursevm.plugins.module_utils.apply import create_many, create_once
+from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError, concurrently
 from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import NetworkStack
-from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import NetworkStackState, ours
+from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import NetworkStackState, narrowed, ours
 from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import marker
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Action, Plan
 
 
-class Apply:
-    """Carries out a plan; ``state`` is kept up with what is done. Raises CloudError at the first step that fails."""
+def apply(cloud: Cloud, stacks: Sequence[Stack], concurrency: int) -> None:
+    """Carry out the plans. What fails for one stack is its ``error`` and doesn't stop the others."""
+    names = [stack.desired.name for stack in stacks]
+    _create_list(cloud, stacks, "network", lambda bodies: narrowed("name", names))
+    _create_list(
+        cloud, stacks, "subnet", lambda bodies: narrowed("network_id", {body["network_id"] for body in bodies})
+    )
+    concurrently(Stack.finish, stacks, concurrency)
 
-    def __init__(self, cloud: Cloud, desired: NetworkStack, state: NetworkStackState) -> None:
+
+def _create_list(cloud: Cloud, stacks: Sequence[Stack], kind: str, query: Callable[[list], dict]) -> None:
+    """Create all the networks, or all the subnets, that are planned; ``query`` finds them again."""
+    planned = [(stack, action) for stack in stacks if not stack.error for action in stack.taken("create", kind)]
+    bodies = [getattr(stack, f"{kind}_body")(action) for stack, action in planned]
+
+    def same(body: dict[str, Any]) -> tuple:
+        return body["name"], body["description"], body.get("network_id")
+
+    def look() -> list[dict[str, Any]]:
+        return cloud.list("network", f"/{kind}s", f"{kind}s", query(bodies))
+
+    results = create_many(cloud, f"/{kind}s", f"{kind}s", bodies, same=same, look=look)
+    for (stack, action), result in zip(planned, results, strict=True):
+        stack.take_in(action, result)
+
+
+class Stack:
+    """One network stack; ``state`` and ``done`` are kept up with what is done."""
+
+    def __init__(self, cloud: Cloud, desired: NetworkStack, state: NetworkStackState, plan: Plan) -> None:
         self.cloud = cloud
         self.desired = desired
         self.state = state
-        self.marker = marker(desired.cohort)
+        self.marker = marker(desired.cohort, desired.student)
+        self.plan = plan
+        self.remaining = list(plan.actions)
+        self.done: list[str] = []
+        self.error: str | None = None
 
-    def run(self, plan: Plan) -> NetworkStackState:
-        """Do all actions in their order, those that Neutron takes as a list in one request."""
-        remaining = list(plan.actions)
-        while remaining:
-            action = remaining.pop(0)
-            batch = [action]
-            if action.verb == "create" and action.kind in ("subnet", "rule"):
-                batch += [a for a in remaining if (a.verb, a.kind) == (action.verb, action.kind)]
-                remaining = [a for a in remaining if a not in batch]
-                getattr(self, f"_create_{action.kind}s")(batch)
+    def taken(self, verb: str, kind: str) -> list[Action]:
+        """Those actions, which are then no longer among the remaining ones."""
+        found = [action for action in self.remaining if (action.verb, action.kind) == (verb, kind)]
+        self.remaining = [action for action in self.remaining if action not in found]
+        return found
+
+    def network_body(self, action: Action) -> dict[str, Any]:
+        """What Neutron is asked for."""
+        return {"name": action.name, "description": self.marker}
+
+    def subnet_body(self, action: Action) -> dict[str, Any]:
+        """What Neutron is asked for."""
+        wanted = next(subnet for subnet in self.desired.subnets if subnet.name == action.name)
+        return {
+            "name": action.name,
+            "description": self.marker,
+            "network_id": self._own("networks").id,
+            "cidr": wanted.cidr,
+            "ip_version": wanted.ip_version,
+            **action.after,
+        }
+
+    def take_in(self, action: Action, result: dict[str, Any] | CloudError) -> None:
+        """Note what came of a network or subnet that was created in a list."""
+        if isinstance(result, CloudError):
+            self.error = self.error or f"{action.verb} {action.kind} {action.name}: {result}"
+            return
+        self.done.append(str(action))
+        if action.kind == "network":
+            self.state = replace(self.state, networks=(observed.network(result),))
+        else:
+            self.state = replace(self.state, subnets=(*self.state.subnets, observed.subnet(result)))
+
+    def finish(self) -> None:
+        """Do all that remains, in its order; rules, which Neutron takes as a list, in one request."""
+        while self.remaining and not self.error:
+            action = self.remaining.pop(0)
+            try:
+                if (action.verb, action.kind) == ("create", "rule"):
+                    batch = [action, *self.taken("create", "rule")]
+                    self._create_rules(batch)
+                else:
+                    batch = [action]
+                    getattr(self, f"_{action.verb}_{action.kind}".replace(" ", "_"))(action)
+            except CloudError as error:
+                self.error = f"{action.verb} {action.kind} {action.name}: {error}"
             else:
-                getattr(self, f"_{action.verb}_{action.kind}".replace(" ", "_"))(action)
-        return self.state
+                self.done += map(str, batch)
 
     def _own(self, collection: str) -> Any:
         return ours(getattr(self.state, collection), self.desired.cohort)[0]
 
     def _create(self, path: str, key: str, body: dict[str, Any]) -> dict[str, Any]:
         """Create one resource that is known by its name and our marker."""
-        plural = f"{key}s"
 
         def look() -> dict[str, Any] | None:
             query = {"name": self.desired.name, "description": self.marker}
-            found = self.cloud.list("network", path, plural, query)
+            found = self.cloud.list("network", path, f"{key}s", query)
             return {key: found[0]} if found else None
 
         body = {"name": self.desired.name, "description": self.marker, **body}
         return create_once(self.cloud, "network", path, {key: body}, look)[key]
-
-    def _create_network(self, action: Action) -> None:
-        body = self._create("/networks", "network", {})
-        self.state = replace(self.state, networks=(observed.network(body),))
-
-    def _create_subnets(self, actions: list[Action]) -> None:
-        network_id = self._own("networks").id
-        wanted = {subnet.name: subnet for subnet in self.desired.subnets}
-        bodies = [
-            {
-                "name": action.name,
-                "description": self.marker,
-                "network_id": network_id,
-                "cidr": wanted[action.name].cidr,
-                "ip_version": wanted[action.name].ip_version,
-                **action.after,
-            }
-            for action in actions
-        ]
-        names = [body["name"] for body in bodies]
-
-        def look() -> dict[str, Any] | None:
-            found = self.cloud.list("network", "/subnets", "subnets", {"network_id": network_id, "name": names})
-            return {"subnets": found} if len(found) == len(bodies) else None
-
-        answer = create_once(self.cloud, "network", "/subnets", {"subnets": bodies}, look)
-        made = tuple(observed.subnet(body) for body in answer["subnets"])
-        self.state = replace(self.state, subnets=self.state.subnets + made)
 
     def _change_subnet(self, action: Action) -> None:
         answer = self.cloud.put("network", f"/subnets/{action.id}", {"subnet": action.after})

@@ -19,7 +19,34 @@ NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,30}")
 # Nova's limit on the base64 text.
 USER_DATA_LENGTH = 65535
 USER_DATA_FACT = f"{PREFIX}:user_data_sha256"
+SERVER_GROUP_FACT = f"{PREFIX}:server_group"
+VOLUME_FACT = f"{PREFIX}:volume"
 ANYWHERE = {"IPv4": "0.0.0.0/0", "IPv6": "::/0"}
+# What Neutron knows by number and name.
+PROTOCOLS = {
+    "1": "icmp",
+    "2": "igmp",
+    "4": "ipip",
+    "6": "tcp",
+    "8": "egp",
+    "17": "udp",
+    "33": "dccp",
+    "41": "ipv6-encap",
+    "43": "ipv6-route",
+    "44": "ipv6-frag",
+    "46": "rsvp",
+    "47": "gre",
+    "50": "esp",
+    "51": "ah",
+    "58": "ipv6-icmp",
+    "59": "ipv6-nonxt",
+    "60": "ipv6-opts",
+    "89": "ospf",
+    "112": "vrrp",
+    "113": "pgm",
+    "132": "sctp",
+    "136": "udplite",
+}
 
 
 class DesiredError(Exception):
@@ -37,6 +64,8 @@ class Subnet:
     dns_nameservers: tuple[str, ...] | None = None
     allocation_pools: tuple[tuple[str, str], ...] | None = None
     enable_dhcp: bool | None = None
+    ipv6_ra_mode: str | None = None
+    ipv6_address_mode: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +93,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class NetworkStack:
-    """One cohort's network, subnets, router and security group."""
+    """A network with its subnets and router, the cohort's or one student's, and the cohort's security group.
+
+    Where every student has a network, the group has a stack of its own (``has_network`` is false).
+    """
 
     cohort: str
     name: str
@@ -72,6 +104,10 @@ class NetworkStack:
     subnets: tuple[Subnet, ...] = ()
     rules: tuple[tuple[Rule, str], ...] = ()  # each with its description
     present: bool = True
+    default_egress: bool | None = None
+    student: str | None = None
+    has_network: bool = True
+    has_group: bool = True
 
 
 @dataclass(frozen=True)
@@ -82,6 +118,7 @@ class Instance:
     name: str
     user_data: str = ""
     metadata: tuple[tuple[str, str], ...] = ()
+    network: str | None = None  # the cohort's, when not given
 
     @property
     def encoded_user_data(self) -> str:
@@ -106,30 +143,92 @@ class Cohort:
     security_groups: tuple[str, ...] | None = None
     floating_network: str | None = None
     availability_zone: str | None = None
-    present: bool = True
+    key_name: str | None = None
+    config_drive: bool | None = None
+    server_group: str | None = None
+    volume_size: int | None = None  # GiB
+    delete_on_termination: bool = True
+    state: str = "present"
     prune: bool = False
 
+    def network_of(self, instance: Instance) -> str:
+        """The network that an instance is declared on."""
+        return instance.network or self.network
 
-def network_stack(parameters: dict[str, Any]) -> NetworkStack:
-    """Make a NetworkStack from the parameters of the module network_stack."""
+    @property
+    def removes(self) -> bool:
+        """Whether the instances are to be gone."""
+        return self.state == "absent"
+
+    @property
+    def makes(self) -> bool:
+        """Whether what is missing is made, and all that is declared compared."""
+        return self.state in ("present", "started", "rebuilt")
+
+    def lasting_facts(self, image_id: str | None) -> dict[str, str]:
+        """What a server keeps for life and Nova's list doesn't tell: recorded in the metadata of new servers."""
+        facts = {}
+        if self.server_group is not None:
+            facts[SERVER_GROUP_FACT] = self.server_group
+        if self.volume_size is not None:
+            facts[VOLUME_FACT] = f"{self.volume_size} GiB of image {image_id}"
+        return facts
+
+
+def network_stacks(parameters: dict[str, Any]) -> tuple[NetworkStack, ...]:
+    """Make the stacks from the parameters of the module network_stack: one, or the group's and one for each student."""
     cohort = _checked_name("cohort", parameters["cohort"])
     name = parameters["name"] or f"coursevm-{cohort}"
-    subnets = tuple(_subnet(index, name, given) for index, given in enumerate(parameters["subnets"] or []))
+    whole = NetworkStack(
+        cohort,
+        name,
+        parameters["external_network"],
+        _subnets(name, parameters["subnets"] or []),
+        _rules(parameters["security_group_rules"] or []),
+        present=parameters["state"] == "present",
+        default_egress=parameters["default_egress"],
+    )
+    students = parameters["students"]
+    if students is None:
+        return (whole,)
+    if not students:
+        raise DesiredError("students: is empty; leave it out for one network that the whole cohort shares.")
+    _check_once("students", "id", [_checked_name("students", student) for student in students])
+    common = replace(whole, subnets=(), external_network=None, has_network=False)
+    own = []
+    for student in students:
+        subnets = _subnets(f"{name}-{student}", parameters["subnets"] or [])
+        own.append(
+            replace(whole, name=f"{name}-{student}", student=student, subnets=subnets, rules=(), has_group=False)
+        )
+    return (common, *own)
+
+
+def _subnets(network: str, given: list[dict[str, Any]]) -> tuple[Subnet, ...]:
+    subnets = tuple(_subnet(index, network, one) for index, one in enumerate(given))
     names = [subnet.name for subnet in subnets]
     for subnet in subnets:
         if names.count(subnet.name) > 1:
             raise DesiredError(
                 f"subnets: {names.count(subnet.name)} are called '{subnet.name}'; give each its own name."
             )
-    rules = tuple(_rule(index, given) for index, given in enumerate(parameters["security_group_rules"] or []))
+    return subnets
+
+
+def _rules(given: list[dict[str, Any]]) -> tuple[tuple[Rule, str], ...]:
+    rules = tuple(_rule(index, one) for index, one in enumerate(given))
     seen = set()
     for rule, _description in rules:
         if rule in seen:
             raise DesiredError(f"security_group_rules: '{rule}' is listed twice; keep one.")
         seen.add(rule)
-    return NetworkStack(
-        cohort, name, parameters["external_network"], subnets, rules, present=parameters["state"] == "present"
-    )
+    return rules
+
+
+def _check_once(option: str, field: str, values: list[str]) -> None:
+    for value in values:
+        if values.count(value) > 1:
+            raise DesiredError(f"{option}: {field} '{value}' is listed {values.count(value)} times; keep one.")
 
 
 def cohort(parameters: dict[str, Any]) -> Cohort:
@@ -137,18 +236,19 @@ def cohort(parameters: dict[str, Any]) -> Cohort:
     name = _checked_name("cohort", parameters["cohort"])
     instances = tuple(_instance(name, index, given) for index, given in enumerate(parameters["instances"]))
     for field in ("student", "name"):
-        values = [getattr(instance, field) for instance in instances]
-        for value in values:
-            if values.count(value) > 1:
-                raise DesiredError(f"instances: {field} '{value}' is listed {values.count(value)} times; keep one.")
-    present = parameters["state"] == "present"
-    if parameters["prune"] and not present:
+        _check_once("instances", field, [getattr(instance, field) for instance in instances])
+    if parameters["prune"] and parameters["state"] != "present":
         raise DesiredError("prune: goes with state present only; with state absent list the students to remove.")
     if parameters["prune"] and not instances:
         raise DesiredError(
             "prune: instances is empty, which would remove the whole cohort; list its students with state absent."
         )
-    groups = parameters["security_groups"]
+    without = [i.student for i in instances if not (i.network or parameters["network"])]
+    if without and parameters["state"] not in ("absent", "stopped", "shelved"):
+        raise DesiredError(f"network: none is given for {', '.join(without)}; give network, or one for each instance.")
+    groups, size = parameters["security_groups"], parameters["volume_size"]
+    if size is not None and size < 1:
+        raise DesiredError(f"volume_size: {size} GiB is no size of a volume; give at least that of the image.")
     return Cohort(
         cohort=name,
         instances=instances,
@@ -158,7 +258,12 @@ def cohort(parameters: dict[str, Any]) -> Cohort:
         security_groups=None if groups is None else tuple(sorted(set(groups))),
         floating_network=parameters["floating_network"],
         availability_zone=parameters["availability_zone"],
-        present=present,
+        key_name=parameters["key_name"],
+        config_drive=parameters["config_drive"],
+        server_group=parameters["server_group"],
+        volume_size=size,
+        delete_on_termination=parameters["delete_on_termination"],
+        state=parameters["state"],
         prune=parameters["prune"],
     )
 
@@ -190,6 +295,7 @@ def _instance(cohort_name: str, index: int, given: dict[str, Any]) -> Instance:
         name=given["name"] or f"{cohort_name}-{student}",
         user_data=given["user_data"] or "",
         metadata=tuple(sorted(metadata.items())),
+        network=given["network"],
     )
     length = len(instance.encoded_user_data)
     if length > USER_DATA_LENGTH:
@@ -208,11 +314,9 @@ def _subnet(index: int, network: str, given: dict[str, Any]) -> Subnet:
         raise DesiredError(f"{where}.cidr: '{given['cidr']}': {error}; give a network such as 10.30.0.0/20.") from error
 
     def inside(option: str, value: str) -> str:
-        try:
-            address = ipaddress.ip_address(value)
-        except ValueError as error:
-            raise DesiredError(f"{where}.{option}: '{value}' is no IP address.") from error
-        if address not in cidr:
+        address = _address(f"{where}.{option}", value)
+        is_router = option == "gateway_ip" and address.version == 6 and address.is_link_local
+        if address not in cidr and not is_router:
             raise DesiredError(f"{where}.{option}: {value} is not in {cidr}.")
         return str(address)
 
@@ -223,7 +327,9 @@ def _subnet(index: int, network: str, given: dict[str, Any]) -> Subnet:
         cidr=str(cidr),
         ip_version=cidr.version,
         gateway_ip=None if gateway is None else inside("gateway_ip", gateway),
-        dns_nameservers=None if servers is None else tuple(servers),
+        dns_nameservers=None
+        if servers is None
+        else tuple(str(_address(f"{where}.dns_nameservers", server)) for server in servers),
         allocation_pools=None
         if pools is None
         else tuple(
@@ -232,7 +338,31 @@ def _subnet(index: int, network: str, given: dict[str, Any]) -> Subnet:
             )
         ),
         enable_dhcp=given["enable_dhcp"],
+        **_ipv6_modes(where, cidr, given),
     )
+
+
+def _address(where: str, value: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    try:
+        return ipaddress.ip_address(value)
+    except ValueError as error:
+        raise DesiredError(f"{where}: '{value}' is no IP address.") from error
+
+
+def _ipv6_modes(where: str, cidr: ipaddress.IPv4Network | ipaddress.IPv6Network, given: dict[str, Any]) -> dict:
+    """The two modes; what Neutron would refuse is refused here, in words."""
+    modes = {option: given[option] for option in ("ipv6_ra_mode", "ipv6_address_mode")}
+    chosen = sorted({mode for mode in modes.values() if mode})
+    named = " and ".join(option for option, mode in modes.items() if mode)
+    if chosen and cidr.version == 4:
+        raise DesiredError(f"{where}.{named}: {cidr} is IPv4; leave it out.")
+    if len(chosen) > 1:
+        raise DesiredError(f"{where}.{named}: {' and '.join(chosen)} don't go together; give both the same mode.")
+    if chosen and chosen[0] != "dhcpv6-stateful" and cidr.prefixlen != 64:
+        raise DesiredError(f"{where}.{named}: {chosen[0]} needs a /64, {cidr} is a /{cidr.prefixlen}.")
+    if chosen and given["enable_dhcp"] is False:
+        raise DesiredError(f"{where}.{named}: {chosen[0]} needs DHCP; leave enable_dhcp out or set it to true.")
+    return modes
 
 
 def _rule(index: int, given: dict[str, Any]) -> tuple[Rule, str]:
@@ -264,11 +394,13 @@ def _rule(index: int, given: dict[str, Any]) -> tuple[Rule, str]:
 def normal_protocol(protocol: str | int | None) -> str | None:
     """One spelling for each protocol that Neutron knows by several."""
     text = str(protocol).lower() if protocol is not None else "any"
-    known = {"any": None, "0": None, "1": "icmp", "6": "tcp", "17": "udp", "58": "ipv6-icmp", "icmpv6": "ipv6-icmp"}
-    return known.get(text, text)
+    return {"any": None, "0": None, "icmpv6": "ipv6-icmp", **PROTOCOLS}.get(text, text)
 
 
 def normal_rule(rule: Rule) -> Rule:
     """The one form in which rules are compared: one spelling for a protocol, and for "from anywhere"."""
     prefix = None if rule.remote_ip_prefix == ANYWHERE.get(rule.ethertype) else rule.remote_ip_prefix
-    return replace(rule, protocol=normal_protocol(rule.protocol), remote_ip_prefix=prefix)
+    protocol = normal_protocol(rule.protocol)
+    if protocol == "icmp" and rule.ethertype == "IPv6":
+        protocol = "ipv6-icmp"
+    return replace(rule, protocol=protocol, remote_ip_prefix=prefix)

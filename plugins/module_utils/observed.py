@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +25,8 @@ ROUTER_PORTS = (
 )
 UUID_PATTERN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 READERS = 4
+# Web servers take URLs of 8 KB; ours stay well below.
+QUERY_LENGTH = 4000
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Subnet(Resource):
     dns_nameservers: tuple[str, ...] = ()
     allocation_pools: tuple[tuple[str, str], ...] = ()
     enable_dhcp: bool = True
+    ipv6_ra_mode: str | None = None
+    ipv6_address_mode: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,8 @@ class Server(Resource):
     security_groups: tuple[str, ...] = ()  # names
     metadata: tuple[tuple[str, str], ...] = ()
     availability_zone: str | None = None
+    key_name: str | None = None
+    config_drive: bool = False
     launched: bool = True  # whether it ever ran, so that there may be a student's work on it
     fault: str | None = None
 
@@ -105,6 +111,7 @@ class NetworkStackState:
     routers: tuple[Router, ...] = ()
     security_groups: tuple[SecurityGroup, ...] = ()
     ports: tuple[Port, ...] = ()
+    other_students: tuple[str, ...] = ()  # of the cohort, who have a network and are not declared
 
 
 @dataclass(frozen=True)
@@ -116,11 +123,12 @@ class Names:
 
     flavor_id: str
     flavor: str
-    network_id: str
-    network: str
+    networks: Mapping[str, tuple[str, str]]  # id and name by what is declared
     security_group_ids: tuple[str, ...] | None
     security_groups: tuple[str, ...] | None
     floating_network_id: str | None
+    server_group_id: str | None = None
+    server_group_members: tuple[str, ...] = ()  # ids of servers
     missing: tuple[str, ...] = ()
 
 
@@ -144,39 +152,62 @@ def ours(resources: Iterable[Any], cohort: str) -> list[Any]:
     return [resource for resource in resources if resource.owner and resource.owner.cohort == cohort]
 
 
-def network_stack(cloud: Cloud, desired: NetworkStack) -> NetworkStackState:
-    """Look at everything called as the declaration says, and at the subnets and ports of the cohort's own network."""
-    network_names = {"name": [name for name in (desired.name, desired.external_network) if name]}
+def network_stacks(cloud: Cloud, stacks: Sequence[NetworkStack]) -> list[NetworkStackState]:
+    """Look at everything called as the declaration says, and at the subnets and ports of the cohort's own networks.
+
+    Where students have networks of their own all networks are listed, to see the undeclared students', too.
+    """
+    first, names = stacks[0], {stack.name for stack in stacks}
+    external_name = next((stack.external_network for stack in stacks if stack.external_network), None)
+    named = {"name": [name for name in (first.name, external_name) if name]} if len(stacks) == 1 else {}
     found_networks, routers, groups = concurrently(
         lambda look: cloud.list("network", *look),
         [
-            ("/networks", "networks", network_names),
-            ("/routers", "routers", {"name": desired.name}),
-            ("/security-groups", "security_groups", {"name": desired.name}),
+            ("/networks", "networks", named),
+            ("/routers", "routers", narrowed("name", names)),
+            ("/security-groups", "security_groups", {"name": first.name}),
         ],
         READERS,
     )
     networks = [network(body) for body in found_networks]
     external_id = None
-    if desired.present and desired.external_network:
-        external_id = _external_network(cloud, desired.external_network, networks).id
-    own = ours((network for network in networks if network.name == desired.name), desired.cohort)
+    if first.present and external_name:
+        external_id = _external_network(cloud, external_name, networks).id
+    all_own = ours(networks, first.cohort)
+    own_ids = [one.id for one in all_own if one.name in names]
     subnets, ports = [], []
-    if own:
-        query = {"network_id": [network.id for network in own]}
+    if own_ids:
+        query = narrowed("network_id", own_ids)
         subnets, ports = concurrently(
             lambda look: cloud.list("network", *look),
             [("/subnets", "subnets", query), ("/ports", "ports", query)],
             READERS,
         )
-    return NetworkStackState(
-        external_network_id=external_id,
-        networks=tuple(network for network in networks if network.name == desired.name),
-        subnets=tuple(subnet(body) for body in subnets),
-        routers=tuple(router(body) for body in routers),
-        security_groups=tuple(security_group(body) for body in groups),
-        ports=tuple(port(body) for body in ports),
-    )
+    declared = {stack.student for stack in stacks}
+    others = {one.owner.student for one in all_own} - declared - {None} if len(stacks) > 1 else set()
+    all_routers = [router(body) for body in routers]
+    all_groups = tuple(security_group(body) for body in groups)
+
+    def of(stack: NetworkStack) -> NetworkStackState:
+        called = [one for one in networks if one.name == stack.name and stack.has_network]
+        within = {one.id for one in called} & set(own_ids)
+        return NetworkStackState(
+            external_network_id=external_id,
+            networks=tuple(called),
+            subnets=tuple(subnet(body) for body in subnets if body["network_id"] in within),
+            routers=tuple(one for one in all_routers if one.name == stack.name and stack.has_network),
+            security_groups=all_groups if stack.has_group else (),
+            ports=tuple(port(body) for body in ports if body["network_id"] in within),
+            other_students=tuple(sorted(others)),
+        )
+
+    return [of(stack) for stack in stacks]
+
+
+def narrowed(key: str, values: Iterable[str]) -> dict[str, list[str]]:
+    """A query for these values alone; for all there are when so many don't fit into a URL."""
+    values = sorted(values)
+    return {key: values} if sum(len(key) + len(value) + 2 for value in values) < QUERY_LENGTH else {}
 
 
 def cohort(cloud: Cloud, desired: Cohort) -> CohortState:
@@ -184,7 +215,7 @@ def cohort(cloud: Cloud, desired: Cohort) -> CohortState:
     looks = [
         lambda: servers(cloud, desired.cohort),
         lambda: floating_ips(cloud, desired.cohort),
-        lambda: image_id(cloud, desired.image) if desired.present else None,
+        lambda: image_id(cloud, desired.image) if desired.makes else None,
     ]
     found_servers, found_addresses, found_image = concurrently(lambda look: look(), looks, READERS)
     return CohortState(image_id=found_image, servers=found_servers, floating_ips=found_addresses)
@@ -198,8 +229,8 @@ def rest_of_cohort(cloud: Cloud, desired: Cohort, state: CohortState, planning: 
     """
     looks = [
         lambda: all_ports(cloud),
-        lambda: _names(cloud, desired, planning) if desired.present else None,
-        lambda: cloud.list("compute", "/servers", "servers") if desired.present else [],
+        lambda: _names(cloud, desired, planning) if desired.makes else None,
+        lambda: cloud.list("compute", "/servers", "servers") if desired.makes else [],
     ]
     found_ports, names, all_servers = concurrently(lambda look: look(), looks, READERS)
     own_ids = {server.id for server in state.servers}
@@ -292,23 +323,40 @@ def _names(cloud: Cloud, desired: Cohort, planning: bool) -> Names:
         return pick(kind, wanted, found, desired.cohort)
 
     flavor = pick("flavor", desired.flavor, flavors)
-    chosen_network = pick_or_plan("network", desired.network, networks)
+    chosen_networks = {}
+    for name in sorted({desired.network_of(instance) for instance in desired.instances}):
+        body = pick_or_plan("network", name, networks)
+        chosen_networks[name] = (body["id"], body["name"])
     chosen_groups = None
     if desired.security_groups is not None:
         chosen_groups = [pick_or_plan("security group", name, groups) for name in desired.security_groups]
     external = [body for body in networks if body.get("router:external")]
+    group = {"id": None, "members": []}
+    if desired.server_group is not None:
+        server_groups = cloud.list("compute", "/os-server-groups", "server_groups")
+        group = pick("server group", desired.server_group, server_groups)
+    if desired.key_name is not None:
+        _check_keypair(cloud, desired.key_name)
     return Names(
         flavor_id=flavor["id"],
         flavor=flavor["name"],
-        network_id=chosen_network["id"],
-        network=chosen_network["name"],
+        networks=chosen_networks,
         security_group_ids=None if chosen_groups is None else tuple(sorted(body["id"] for body in chosen_groups)),
         security_groups=None if chosen_groups is None else tuple(sorted(body["name"] for body in chosen_groups)),
         floating_network_id=pick("external network", desired.floating_network, external)["id"]
         if desired.floating_network
         else None,
+        server_group_id=group["id"],
+        server_group_members=tuple(group["members"]),
         missing=tuple(missing),
     )
+
+
+def _check_keypair(cloud: Cloud, wanted: str) -> None:
+    """A keypair belongs to the user, not to the project: what a colleague uploaded isn't there."""
+    known = [body["keypair"]["name"] for body in cloud.list("compute", "/os-keypairs", "keypairs")]
+    if wanted not in known:
+        raise CloudError(unknown("keypair of the user", wanted, known))
 
 
 def _external_network(cloud: Cloud, wanted: str, found: list[Network]) -> Network:
@@ -341,6 +389,8 @@ def subnet(body: dict[str, Any]) -> Subnet:
         dns_nameservers=tuple(body["dns_nameservers"]),
         allocation_pools=tuple(sorted((pool["start"], pool["end"]) for pool in body["allocation_pools"])),
         enable_dhcp=body["enable_dhcp"],
+        ipv6_ra_mode=body["ipv6_ra_mode"],
+        ipv6_address_mode=body["ipv6_address_mode"],
     )
 
 
@@ -413,6 +463,8 @@ def server(body: dict[str, Any]) -> Server:
         security_groups=tuple(sorted({group["name"] for group in body.get("security_groups") or ()})),
         metadata=tuple(sorted((body.get("metadata") or {}).items())),
         availability_zone=body.get("OS-EXT-AZ:availability_zone"),
+        key_name=body.get("key_name"),
+        config_drive=bool(body.get("config_drive")),
         launched=bool(body.get("OS-SRV-USG:launched_at")),
         fault=fault.get("message"),
     )

@@ -33,7 +33,7 @@ class Action:
     def __str__(self) -> str:
         """Say it in words: 'change subnet x: dns_nameservers [] -> [9.9.9.9]'."""
         text = f"{self.verb} {self.kind} {self.name}"
-        if self.before is not None and self.after is not None:
+        if self.before and self.after:
             keys = [key for key in self.after if self.before.get(key) != self.after[key]]
             changes = [f"{key} {_plain(self.before.get(key))} -> {_plain(self.after[key])}" for key in keys]
             text += f": {', '.join(changes)}"
@@ -75,6 +75,16 @@ class Plan:
         lines += [f"! {drift}" for drift in self.drift]
         lines += [f"! {student}: {reason}" for student, reason in self.refused.items()]
         return "".join(f"{line}\n" for line in lines)
+
+
+def merged(plans: Iterable[Plan]) -> Plan:
+    """Several plans as one."""
+    plans = list(plans)
+    return Plan(
+        tuple(action for plan in plans for action in plan.actions),
+        tuple(difference for plan in plans for difference in plan.drift),
+        {student: reason for plan in plans for student, reason in plan.refused.items()},
+    )
 
 
 def chosen(kind: str, name: str, found: Iterable[Any], cohort: str) -> Any:

@@ -7,12 +7,16 @@ look and plan again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ansible_collections.ouseful.coursevm.plugins.module_utils import desired as want
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed as seen
 from ansible_collections.ouseful.coursevm.plugins.module_utils.faults import explain
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Action, Drift, Plan, clash
+from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import GOALS, SHELVED, next_status
 
 ANEW = "it takes effect when the instance is made anew: remove it by name (state: absent) and run again"
+REBUILT = "it takes effect when the instance is rebuilt by name (state: rebuilt), which empties its disk"
 
 
 def plan(desired: want.Cohort, state: seen.CohortState) -> Plan:
@@ -21,7 +25,7 @@ def plan(desired: want.Cohort, state: seen.CohortState) -> Plan:
     drift: list[Drift] = []
     refused: dict[str, str] = {}
     listed = [instance.student for instance in desired.instances]
-    if not desired.present:
+    if desired.removes:
         _remove(listed, state, actions)
         return Plan(tuple(actions))
     if desired.prune:
@@ -55,6 +59,12 @@ def _remove(students: list[str], state: seen.CohortState, actions: list[Action])
             actions += [Action("delete", kind, found.name, student, found.id) for found in _of(student, resources)]
 
 
+def _hash(metadata: Mapping[str, str]) -> str | None:
+    """The hash of the user data, short enough to read."""
+    recorded = metadata.get(want.USER_DATA_FACT)
+    return f"sha256 {recorded[:12]}" if recorded else None
+
+
 class _Student:
     """The planning for one student: what is wanted beside what is there."""
 
@@ -75,8 +85,12 @@ class _Student:
     def _action(self, verb: str, kind: str, name: str, **facts) -> Action:
         return Action(verb, kind, name, self.wanted.student, **facts)
 
-    def _differs(self, field: str, observed: object, wanted: object, mend: str = ANEW) -> Drift:
+    def _differs(self, field: str, observed: object, wanted: object, mend: str) -> Drift:
         return Drift(f"server {self.wanted.name}", field, observed, wanted, mend, self.wanted.student)
+
+    @property
+    def _network(self) -> str:
+        return self.desired.network_of(self.wanted)
 
     # What stops everything for this student
 
@@ -86,17 +100,36 @@ class _Student:
             if len(found) > 1:
                 ids = ", ".join(resource.id for resource in found)
                 return f"there are {len(found)} {kind}s tagged as this student's: {ids}; remove all but one"
-        if self.server is None or not self.ports:
+        if self.desired.makes and (self.server is None or not self.ports):
             for kind, name, resource_id in self.state.strangers:
                 missing = (kind == "server" and self.server is None) or (kind == "port" and not self.ports)
                 if missing and name == self.wanted.name:
                     return clash(kind, name, resource_id)
-        if self.server and self.server.status == "ERROR" and self.server.launched and not self._is_going():
+        return None if self.server is None or self._is_going() else self._status_refusal()
+
+    def _status_refusal(self) -> str | None:
+        """Why nothing can be done with the server in the status it has."""
+        name, status = self.server.name, self.server.status
+        goal = GOALS.get(self.desired.state)
+        if status == "ERROR" and self.server.launched and not (goal and status in goal.ways):
             return (
-                f"server {self.server.name} ran before and is in ERROR now: {explain(self.server.fault)}. "
+                f"server {name} ran before and is in ERROR now: {explain(self.server.fault)}. "
                 "It may hold the student's work, so it is left as it is"
             )
-        return None
+        if self._is_stillborn():
+            cause = f"server {name} never came up: {explain(self.server.fault)}; state: present makes it anew"
+            return None if self.desired.makes else cause
+        if goal is None or self._heading in goal.ways or (self._heading in goal.statuses and not goal.always):
+            on_volume = self._is_rebuilt() and self._is_on_volume()
+            return f"server {name} boots from a volume, which a rebuild would not empty; {ANEW}" if on_volume else None
+        resting = (*SHELVED, "PAUSED", "SUSPENDED")
+        mend = "start it first (state: started)" if self._heading in resting else "settle that first"
+        return f"server {name} is {self._heading}, from where Nova doesn't {goal.verb} it; {mend}"
+
+    @property
+    def _heading(self) -> str:
+        """The status that the server has once Nova has done what it is at."""
+        return next_status(self.server.status, self.server.task_state)
 
     def _is_going(self) -> bool:
         return bool(self.server and self.server.task_state == "deleting")
@@ -108,6 +141,8 @@ class _Student:
 
     def actions(self) -> list[Action]:
         """The steps for this student."""
+        if not self.desired.makes:
+            return self._moves() if self._is_there() else []
         steps = [self._action("delete", "port", p.name, id=p.id, note="left over") for p in self.spare_ports]
         if self._makes_server():
             if self.server:
@@ -116,7 +151,7 @@ class _Student:
             steps += self._port_steps()
             steps.append(self._action("create", "server", self.wanted.name))
         else:
-            steps += self._changes_in_place()
+            steps += self._moves() + self._changes_in_place()
         if self.desired.floating_network and not self._has_foreign_port():
             steps += self._floating_ip_steps()
         return steps
@@ -128,10 +163,40 @@ class _Student:
     def _makes_server(self) -> bool:
         return self.server is None or self._is_going() or self._is_stillborn()
 
+    def _is_there(self) -> bool:
+        return self.server is not None and not self._is_going()
+
+    def _moves(self) -> list[Action]:
+        """What brings the server into the status that is wanted."""
+        goal, now = GOALS.get(self.desired.state), self._heading
+        if goal is None:
+            return []
+        if self.desired.state == "rebuilt":
+            return [self._rebuild()] if self._is_rebuilt() else []
+        if now in goal.statuses:
+            return []
+        note = f"is {self.server.task_state} now" if now != self.server.status else ""
+        facts = {"before": {"status": now}, "after": {"status": goal.statuses[0]}, "note": note}
+        return [self._action(goal.ways[now], "server", self.wanted.name, id=self.server.id, **facts)]
+
+    def _rebuild(self) -> Action:
+        facts, kept = self.wanted.full_metadata, dict(self.server.metadata)
+        before = {"image": self.server.image_id, "user_data": _hash(kept), **{key: kept.get(key) for key in facts}}
+        after = {"image": self.state.image_id, "user_data": _hash(facts), **facts}
+        if self.desired.key_name is not None:
+            before["key_name"], after["key_name"] = self.server.key_name, self.desired.key_name
+        changed = [key for key in after if before[key] != after[key] and key != want.USER_DATA_FACT]
+        facts = {
+            "before": {key: before[key] for key in changed},
+            "after": {key: after[key] for key in changed},
+            "note": "its disk is made anew",
+        }
+        return self._action("rebuild", "server", self.wanted.name, id=self.server.id, **facts)
+
     def _port_steps(self) -> list[Action]:
         steps = []
         names = self.state.names
-        if self.ports and names and self.ports[0].network_id != names.network_id:
+        if self.ports and names and self.ports[0].network_id != names.networks[self._network][0]:
             port = self.ports[0]
             steps.append(self._action("delete", "port", port.name, id=port.id, note="it is on another network"))
         if steps or not self.ports:
@@ -143,11 +208,9 @@ class _Student:
         if self.server.name != self.wanted.name:
             facts = {"before": {"name": self.server.name}, "after": {"name": self.wanted.name}}
             steps.append(self._action("change", "server", self.server.name, id=self.server.id, **facts))
-        present = dict(self.server.metadata)
-        changed = {key: value for key, value in self.wanted.metadata if present.get(key) != value}
-        if changed:
-            before = {key: present.get(key) for key in changed}
-            facts = {"id": self.server.id, "before": before, "after": changed}
+        before, after = self._metadata_changes()
+        if after and self._takes_metadata():
+            facts = {"id": self.server.id, "before": before, "after": after}
             steps.append(self._action("change", "metadata", self.wanted.name, **facts))
         groups = self._wanted_groups()
         if (
@@ -163,6 +226,22 @@ class _Student:
             }
             steps.append(self._action("change", "port", self.wanted.name, **facts))
         return steps
+
+    def _metadata_changes(self) -> tuple[dict[str, str | None], dict[str, str]]:
+        """The declared metadata that differs, as it is and as it is to be; a rebuild sets it by itself."""
+        if self._is_rebuilt():
+            return {}, {}
+        present = dict(self.server.metadata)
+        after = {key: value for key, value in self.wanted.metadata if present.get(key) != value}
+        return {key: present.get(key) for key in after}, after
+
+    def _takes_metadata(self) -> bool:
+        """Nova changes no metadata of a shelved server."""
+        return self.server.status not in SHELVED or self.desired.state == "started"
+
+    def _is_rebuilt(self) -> bool:
+        """Whether this plan rebuilds the server; what is being built anyway is not."""
+        return self.desired.state == "rebuilt" and self._is_built()
 
     def _is_built(self) -> bool:
         """Nova knows network, zone and groups of a server only when it is built."""
@@ -196,30 +275,58 @@ class _Student:
 
     def drift(self) -> list[Drift]:
         """Differences that stay."""
+        if not self.desired.makes:
+            mend = "state: present makes it"
+            return [] if self._is_there() else [self._differs("presence", None, self.wanted.name, mend)]
         found = [] if self._makes_server() else self._server_drift()
         found += self._address_drift()
         return found
 
     def _server_drift(self) -> list[Drift]:
         server, desired, names = self.server, self.desired, self.state.names
-        pairs = [
-            ("image", server.image_id, self.state.image_id),
-            ("flavor", server.flavor, names.flavor if names else desired.flavor),
-        ]
+        facts = [("flavor", server.flavor, names.flavor if names else desired.flavor, ANEW)]
         if self._is_built():
-            pairs.append(("network", server.networks, (names.network if names else desired.network,)))
+            network = names.networks[self._network][1] if names else self._network
+            facts.append(("network", server.networks, (network,), ANEW))
             if desired.availability_zone:
-                pairs.append(("availability_zone", server.availability_zone, desired.availability_zone))
-        found = [self._differs(*pair) for pair in pairs if pair[1] != pair[2]]
-        recorded = dict(server.metadata).get(want.USER_DATA_FACT)
-        wanted = self.wanted.full_metadata[want.USER_DATA_FACT]
-        if recorded != wanted:
-            shown = (f"sha256 {recorded[:12]}" if recorded else None, f"sha256 {wanted[:12]}")
-            found.append(self._differs("user_data", *shown))
+                facts.append(("availability_zone", server.availability_zone, desired.availability_zone, ANEW))
+        if desired.config_drive is not None:
+            facts.append(("config_drive", server.config_drive, desired.config_drive, ANEW))
+        facts += self._lasting_facts()
+        if not self._is_rebuilt():
+            mend = ANEW if self._is_on_volume() else REBUILT
+            if desired.volume_size is None:
+                facts.insert(0, ("image", server.image_id, self.state.image_id, mend))
+            facts.append(("user_data", _hash(dict(server.metadata)), _hash(self.wanted.full_metadata), mend))
+            if desired.key_name is not None:
+                facts.append(("key_name", server.key_name, desired.key_name, mend))
+        found = [self._differs(*fact) for fact in facts if fact[1] != fact[2]]
+        before, after = self._metadata_changes()
+        if after and not self._takes_metadata():
+            found.append(self._differs("metadata", before, after, "it takes effect when the instance is started"))
         if self._has_foreign_port():
             mend = "it was removed or made by someone else; remove the instance by name and run again"
             found.append(self._differs("port", "not ours", self.wanted.name, mend))
         return found
+
+    def _lasting_facts(self) -> list[tuple]:
+        """What was recorded when the server was made, beside what is declared."""
+        recorded = dict(self.server.metadata)
+        wanted = self.desired.lasting_facts(self.state.image_id)
+        facts = []
+        if want.SERVER_GROUP_FACT in wanted:
+            members = self.state.names.server_group_members if self.state.names else ()
+            name = wanted[want.SERVER_GROUP_FACT]
+            known = name if self.server.id in members else recorded.get(want.SERVER_GROUP_FACT)
+            facts.append(("server_group", known, name, ANEW))
+        if want.VOLUME_FACT in wanted:
+            disk = recorded.get(want.VOLUME_FACT, "unknown") if self._is_on_volume() else "none"
+            facts.append(("volume", disk, wanted[want.VOLUME_FACT], ANEW))
+        return facts
+
+    def _is_on_volume(self) -> bool:
+        """Nova tells no image of a server that boots from a volume."""
+        return self.server.image_id is None
 
     def _address_drift(self) -> list[Drift]:
         wanted, names = self.desired.floating_network, self.state.names

@@ -3,24 +3,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import desired as want
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed as seen
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Action, Drift, Plan, PlanError, chosen
 
+IPV6_MODES = ("ipv6_ra_mode", "ipv6_address_mode")
 # What Neutron puts into every new group.
 DEFAULT_RULES = tuple(want.Rule("egress", ethertype, None, None, None, None) for ethertype in ("IPv4", "IPv6"))
 
 
 def plan(desired: want.NetworkStack, state: seen.NetworkStackState) -> Plan:
     """Plan a network stack. Raises PlanError on name clashes, and on removing a network that is in use."""
-    return _present(desired, state) if desired.present else _absent(desired, state)
+    steps = _present(desired, state) if desired.present else _absent(desired, state)
+    return replace(steps, actions=tuple(replace(action, student=desired.student) for action in steps.actions))
 
 
 def _present(desired: want.NetworkStack, state: seen.NetworkStackState) -> Plan:
     actions: list[Action] = []
     drift: list[Drift] = []
+    if desired.has_network:
+        _plan_network(desired, state, actions, drift)
+    if desired.has_group:
+        _plan_security_group(desired, state, actions)
+    return Plan(tuple(actions), tuple(drift))
+
+
+def _plan_network(
+    desired: want.NetworkStack, state: seen.NetworkStackState, actions: list[Action], drift: list[Drift]
+) -> None:
     if chosen("network", desired.name, state.networks, desired.cohort) is None:
         actions.append(Action("create", "network", desired.name))
     subnets = {}
@@ -28,15 +41,14 @@ def _present(desired: want.NetworkStack, state: seen.NetworkStackState) -> Plan:
         present = chosen("subnet", subnet.name, state.subnets, desired.cohort)
         subnets[subnet.name] = present
         if present is None:
-            actions.append(Action("create", "subnet", subnet.name, after=_facts(subnet), note=subnet.cidr))
+            modes = {option: mode for option in IPV6_MODES if (mode := getattr(subnet, option))}
+            actions.append(Action("create", "subnet", subnet.name, after=_facts(subnet) | modes, note=subnet.cidr))
         else:
             _compare_subnet(subnet, present, actions, drift)
     for present in seen.ours(state.subnets, desired.cohort):
         if present.name not in subnets:
             drift.append(_undeclared(f"subnet {present.name}", present.cidr))
     _plan_router(desired, state, subnets, actions, drift)
-    _plan_security_group(desired, state, actions)
-    return Plan(tuple(actions), tuple(drift))
 
 
 def _undeclared(name: str, observed: Any) -> Drift:
@@ -61,6 +73,11 @@ def _compare_subnet(subnet: want.Subnet, present: seen.Subnet, actions: list[Act
         mend = "a subnet keeps its addresses for life; remove the cohort's network and run again"
         drift.append(Drift(f"subnet {subnet.name}", "cidr", present.cidr, subnet.cidr, mend))
         return
+    for option in IPV6_MODES:
+        wanted, found = getattr(subnet, option), getattr(present, option)
+        if wanted not in (None, found):
+            mend = "Neutron never changes it; remove the cohort's network and run again"
+            drift.append(Drift(f"subnet {subnet.name}", option, found, wanted, mend))
     now = {
         "gateway_ip": present.gateway_ip,
         "dns_nameservers": list(present.dns_nameservers),
@@ -125,6 +142,10 @@ def _plan_security_group(desired: want.NetworkStack, state: seen.NetworkStackSta
     wanted = dict(desired.rules)
     # Outgoing traffic is left as Neutron opened it unless something is declared about it.
     directions = {"ingress"} | {rule.direction for rule in wanted}
+    if desired.default_egress is not None:
+        directions.add("egress")
+    if desired.default_egress:
+        wanted = dict.fromkeys(DEFAULT_RULES, "") | wanted
     for rule, rule_id in present.items():
         if rule.direction in directions and rule not in wanted:
             actions.append(Action("delete", "rule", str(rule), id=rule_id, before={"rule": rule}))
@@ -158,6 +179,7 @@ def _absent(desired: want.NetworkStack, state: seen.NetworkStackState) -> Plan:
     actions += [
         Action("delete", "network", network.name, id=network.id, note="with its subnets") for network in networks
     ]
-    groups = seen.ours(state.security_groups, desired.cohort)
+    # The networks of students who are not named stay, and need it.
+    groups = [] if state.other_students else seen.ours(state.security_groups, desired.cohort)
     actions += [Action("delete", "security group", group.name, id=group.id) for group in groups]
     return Plan(tuple(actions))

@@ -15,8 +15,10 @@ description:
   - What fails for one student doesn't stop the others. At the end the module fails and names the students; run again to
     go on with what is missing.
   - Metadata, security groups and names are changed in place. A different image, flavor, network, zone or user data is
-    reported as drift and left, because mending it would cost a student's work.
-  - A server that never came up (ERROR without having run) is removed and made again. One that ran before is left.
+    reported as drift and left, because mending it would cost a student's work; so is a different keypair, config drive,
+    server group or volume. O(state=rebuilt) mends image, user data and keypair.
+  - A server that never came up (ERROR without having run) is removed and made again. One that ran before is left,
+    unless it is rebuilt.
 options:
   cohort:
     description: Name of the cohort; 1 to 31 lower case letters, digits and hyphens.
@@ -41,6 +43,9 @@ options:
       metadata:
         description: Metadata of the server. Other keys that it has are left alone.
         type: dict
+      network:
+        description: Name or id of this student's network. O(network) when not given.
+        type: str
   image:
     description: Name or id of the image. It is an error when several active images have that name.
     type: str
@@ -60,17 +65,54 @@ options:
   availability_zone:
     description: Zone to put new servers in. Not compared when not given.
     type: str
-  state:
-    description: Whether the instances are there.
+  key_name:
+    description:
+      - Name of an existing keypair of the user who runs this. cloud-init puts its public key into the server.
+      - Not compared when not given. Can be changed by O(state=rebuilt) only.
     type: str
-    choices: [present, absent]
+  config_drive:
+    description:
+      - Whether the servers get metadata and user data on a drive, too, for networks without the metadata service.
+      - Not compared when not given. Can't be changed later.
+    type: bool
+  server_group:
+    description:
+      - Name or id of an existing server group that new servers are put into, for example one with the policy
+        C(soft-anti-affinity), which spreads them over the hosts.
+      - It is not made here, because Nova lets nobody mark a group as a cohort's
+        (C(openstack server group create --policy soft-anti-affinity NAME)). Mind its quota, often 10 servers a group.
+      - Not compared when not given. Can't be changed later.
+    type: str
+  volume_size:
+    description:
+      - Size in GiB of the volume that new servers boot from, made from O(image). From the flavor's disk when not given.
+      - Can't be changed later, and a server on a volume can't be rebuilt.
+    type: int
+  delete_on_termination:
+    description: Whether that volume goes with its server. One that stays is no longer looked after by this module.
+    type: bool
+    default: true
+  state:
+    description:
+      - What becomes of the instances listed.
+      - V(present) makes what is missing and leaves the power state of servers alone.
+      - V(started) is V(present), and every server running (C(ACTIVE)); also one that was paused, suspended or shelved.
+      - V(stopped) stops the servers that are there (C(SHUTOFF)), and V(shelved) shelves them. Nothing else is made,
+        changed or compared, so image, flavor and network need not be given. A student without a server is reported. A
+        shelved server stays so when V(stopped) is asked for.
+      - V(rebuilt) is V(present), and every server that is there gets a new disk from O(image), with the declared user
+        data, metadata and keypair. B(All that is on the disk is lost.) Port, floating IP and id stay, and a stopped
+        server is stopped again. That is a change every time.
+      - V(absent) removes servers, ports and floating IPs.
+    type: str
+    choices: [present, absent, started, stopped, shelved, rebuilt]
     default: present
   prune:
     description: Whether to remove the instances of students of the cohort who are not in O(instances).
     type: bool
     default: false
   timeout:
-    description: Seconds for the whole cohort to come up, or to go.
+    description: Seconds for the whole cohort to come up, to go, or to get into the state asked for.
     type: int
     default: 600
   concurrency:
@@ -78,7 +120,9 @@ options:
     type: int
     default: 8
   retries:
-    description: How often a server that comes up in ERROR is removed and made again.
+    description:
+      - How often a server that comes up in ERROR is removed and made again.
+      - Also how often a server that doesn't get into the state asked for is told again.
     type: int
     default: 1
   progress_file:
@@ -117,6 +161,28 @@ EXAMPLES = r"""
     instances:
       - student: grace
     state: absent
+
+- name: Stop the cohort's servers for the night
+  ouseful.coursevm.instances:
+    cloud: coursevm-dev
+    cohort: demo
+    instances:
+      - student: ada
+      - student: grace
+    state: stopped
+
+- name: Give one student a new disk; what is on the old one is lost
+  ouseful.coursevm.instances:
+    cloud: coursevm-dev
+    cohort: demo
+    image: coursevm-debian-12
+    flavor: m2.small
+    network: coursevm-demo
+    security_groups: [coursevm-demo]
+    floating_network: public
+    instances:
+      - student: grace
+    state: rebuilt
 """
 
 RETURN = r"""
@@ -154,7 +220,9 @@ instances:
       type: list
       elements: str
     seconds:
-      description: Seconds from the request until the server was up; null when it was not made now.
+      description:
+        - Seconds from the request until the server was up, or in the state asked for.
+        - Null when it was not waited for.
       type: float
     error:
       description: Why it failed for this student; null when it didn't.
@@ -177,7 +245,7 @@ requests:
   type: int
   sample: 4
 polls:
-  description: How many of them asked whether the servers are up, or gone.
+  description: How many of them asked how far the servers are.
   returned: always
   type: int
   sample: 0
@@ -188,17 +256,19 @@ from collections.abc import Callable
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import desired, observed
-from ansible_collections.ouseful.coursevm.plugins.module_utils.apply_instances import Apply, Outcome, outcomes
+from ansible_collections.ouseful.coursevm.plugins.module_utils.apply_instances import Apply, outcomes
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import CONNECTION_ARGUMENTS, Cloud
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Plan
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_instances import plan, undeclared_students
 from ansible_collections.ouseful.coursevm.plugins.module_utils.running import explained
+from ansible_collections.ouseful.coursevm.plugins.module_utils.waiting import Outcome
 
 INSTANCE = {
     "student": {"type": "str", "required": True},
     "name": {"type": "str"},
     "user_data": {"type": "str"},
     "metadata": {"type": "dict"},
+    "network": {"type": "str"},
 }
 ARGUMENTS = {
     **CONNECTION_ARGUMENTS,
@@ -210,7 +280,16 @@ ARGUMENTS = {
     "security_groups": {"type": "list", "elements": "str"},
     "floating_network": {"type": "str"},
     "availability_zone": {"type": "str"},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "key_name": {"type": "str", "no_log": False},
+    "config_drive": {"type": "bool"},
+    "server_group": {"type": "str"},
+    "volume_size": {"type": "int"},
+    "delete_on_termination": {"type": "bool", "default": True},
+    "state": {
+        "type": "str",
+        "choices": ["present", "absent", "started", "stopped", "shelved", "rebuilt"],
+        "default": "present",
+    },
     "prune": {"type": "bool", "default": False},
     "timeout": {"type": "int", "default": 600},
     "concurrency": {"type": "int", "default": 8},
@@ -224,14 +303,14 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=ARGUMENTS,
         supports_check_mode=True,
-        required_if=[("state", "present", ("image", "flavor", "network"))],
+        required_if=[("state", state, ("image", "flavor")) for state in ("present", "started", "rebuilt")],
     )
     with explained(module):
         wanted = desired.cohort(module.params)
         cloud = Cloud(module.params)
         state = observed.cohort(cloud, wanted)
         steps = plan(wanted, state)
-        if not steps.settled or wanted.prune or not wanted.present:
+        if wanted.removes or wanted.prune or (wanted.makes and not steps.settled):
             state = observed.rest_of_cohort(cloud, wanted, state, planning=module.check_mode)
             steps = plan(wanted, state)
         others = undeclared_students(wanted, state)
@@ -249,12 +328,12 @@ def main() -> None:
             options = {name: module.params[name] for name in ("timeout", "concurrency", "retries")}
             applying = Apply(cloud, wanted, state, results, tell=teller(module), **options)
             applying.run(steps)
-            polls = applying.polls
+            polls = applying.waiting.polls
         finish(
             module,
             steps,
             instances=described(wanted, steps, results),
-            undeclared_students=others if wanted.present and not wanted.prune else [],
+            undeclared_students=[] if wanted.removes or wanted.prune else others,
             requests=cloud.requests,
             polls=polls,
         )

@@ -9,7 +9,8 @@ module: network_stack
 short_description: A cohort's network, subnets, router and security group
 version_added: 0.1.0
 description:
-  - Makes the network that a cohort's instances share from one declaration, and keeps it as declared.
+  - Makes the network that a cohort's instances share, or one for each student, from one declaration, and keeps it as
+    declared.
   - What it makes is marked as the cohort's in its description (C(coursevm,coursevm:cohort=NAME)). Only what is marked
     is ever changed or removed; a name that is taken by something else is an error.
   - What is not declared is not compared.
@@ -30,14 +31,16 @@ options:
     elements: dict
     suboptions:
       cidr:
-        description: Addresses of the subnet, for example V(10.30.0.0/20). Can't be changed later.
+        description:
+          - Addresses of the subnet, for example V(10.30.0.0/20) or V(fd00:30::/64). Can't be changed later.
+          - A network with both an IPv4 and an IPv6 subnet gives every server an address of each.
         type: str
         required: true
       name:
         description: Name of the subnet. O(name) and the IP version, as in V(coursevm-demo-4), when not given.
         type: str
       gateway_ip:
-        description: Address of the router in the subnet.
+        description: Address of the router in the subnet, or a link-local one for IPv6.
         type: str
       dns_nameservers:
         description: Name servers that DHCP announces.
@@ -59,10 +62,24 @@ options:
       enable_dhcp:
         description: Whether DHCP is served.
         type: bool
+      ipv6_ra_mode:
+        description:
+          - How the router announces an IPv6 subnet. The modes V(slaac) and V(dhcpv6-stateless) need a /64.
+          - Not announced when not given. Can't be changed later.
+        type: str
+        choices: [dhcpv6-stateful, dhcpv6-stateless, slaac]
+      ipv6_address_mode:
+        description:
+          - How servers get their address of an IPv6 subnet; the same as O(subnets[].ipv6_ra_mode) where both are given.
+          - Can't be changed later.
+        type: str
+        choices: [dhcpv6-stateful, dhcpv6-stateless, slaac]
   security_group_rules:
     description:
       - What the security group allows. Any other rule for incoming traffic is removed from it.
-      - Rules for outgoing traffic are touched only if one is declared; everything may go out otherwise.
+      - Rules for outgoing traffic are touched only if one is declared, or O(default_egress) is given; everything may go
+        out otherwise.
+      - A protocol by its number or name, and V(0.0.0.0/0), V(::/0) or no network at all, count as the same.
     type: list
     elements: dict
     suboptions:
@@ -91,6 +108,27 @@ options:
       description:
         description: What the rule is for. Given to new rules; not compared.
         type: str
+  default_egress:
+    description:
+      - Whether the security group has Neutron's own two rules, which let everything out by IPv4 and IPv6.
+      - V(true) keeps them beside declared rules for outgoing traffic, or makes them again. V(false) removes them, so
+        that nothing goes out but what is declared.
+      - When not given, they are kept as long as no rule for outgoing traffic is declared.
+    type: bool
+  students:
+    description:
+      - Ids of students who get a network, subnets and a router each, instead of one network for the cohort. They are
+        called O(name)-STUDENT; what O(subnets) says is the same for each, as they don't see each other.
+      - The security group is the cohort's all the same, and keeps O(name). With O(state=absent) the networks of these
+        students are removed, and the group with the last of them.
+      - Every router takes an address of O(external_network). Mind the quotas, often 10 routers in a project.
+      - Give each instance its network, see O(ouseful.coursevm.instances#module:instances[].network).
+    type: list
+    elements: str
+  concurrency:
+    description: Number of students' networks to work on at the same time.
+    type: int
+    default: 8
   state:
     description: Whether the network stack is there. V(absent) refuses while instances use it.
     type: str
@@ -116,6 +154,31 @@ EXAMPLES = r"""
       - {protocol: tcp, port_range_min: 80, remote_ip_prefix: 0.0.0.0/0, description: HTTP}
       - {protocol: icmp, port_range_min: 8, port_range_max: 0, remote_ip_prefix: 0.0.0.0/0, description: Echo}
 
+- name: Make a network with both IP versions, from which only DNS and the web are reached
+  ouseful.coursevm.network_stack:
+    cloud: coursevm-dev
+    cohort: demo
+    external_network: public
+    subnets:
+      - cidr: 10.30.0.0/20
+      - cidr: fd00:30::/64
+        ipv6_ra_mode: slaac
+        ipv6_address_mode: slaac
+    security_group_rules:
+      - {protocol: tcp, port_range_min: 22}
+      - {direction: egress, protocol: udp, port_range_min: 53}
+      - {direction: egress, protocol: tcp, port_range_min: 80}
+      - {direction: egress, protocol: tcp, port_range_min: 443}
+
+- name: Make a network for each student
+  ouseful.coursevm.network_stack:
+    cloud: coursevm-dev
+    cohort: demo
+    external_network: public
+    subnets:
+      - cidr: 10.30.0.0/24
+    students: [ada, grace]
+
 - name: Remove it when the cohort's instances are gone
   ouseful.coursevm.network_stack:
     cloud: coursevm-dev
@@ -126,18 +189,18 @@ EXAMPLES = r"""
 RETURN = r"""
 network:
   description: The network; its id is null when it isn't there.
-  returned: success
+  returned: when O(students) is not given
   type: dict
   sample: {id: 3f0c…, name: coursevm-demo, mtu: 1350}
 subnets:
   description: The cohort's subnets on it.
-  returned: success
+  returned: when O(students) is not given
   type: list
   elements: dict
   sample: [{id: 77aa…, name: coursevm-demo-4, cidr: 10.30.0.0/20, gateway_ip: 10.30.0.1}]
 router:
   description: The router; its id is null when it isn't there.
-  returned: success
+  returned: when O(students) is not given
   type: dict
   sample: {id: 51de…, name: coursevm-demo, external_network_id: 9b2f…}
 security_group:
@@ -145,6 +208,33 @@ security_group:
   returned: success
   type: dict
   sample: {id: c0a1…, name: coursevm-demo}
+students:
+  description: With O(students), what RV(network), RV(subnets) and RV(router) are without, for each of them.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    student:
+      description: Id of the student.
+      type: str
+    network:
+      description: As RV(network).
+      type: dict
+    subnets:
+      description: As RV(subnets).
+      type: list
+      elements: dict
+    router:
+      description: As RV(router).
+      type: dict
+    error:
+      description: Why it failed for this student; null when it didn't.
+      type: str
+undeclared_students:
+  description: With O(students), students of the cohort who have a network and are not among them.
+  returned: success
+  type: list
+  elements: str
 actions:
   description: What was done, or would be done in check mode, in words.
   returned: success
@@ -166,11 +256,13 @@ requests:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import desired, observed
-from ansible_collections.ouseful.coursevm.plugins.module_utils.apply_network_stack import Apply
+from ansible_collections.ouseful.coursevm.plugins.module_utils.apply_network_stack import Stack, apply
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import CONNECTION_ARGUMENTS, Cloud
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import merged
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_network_stack import plan
 from ansible_collections.ouseful.coursevm.plugins.module_utils.running import explained
 
+IPV6_MODES = ["dhcpv6-stateful", "dhcpv6-stateless", "slaac"]
 POOL = {"start": {"type": "str", "required": True}, "end": {"type": "str", "required": True}}
 SUBNET = {
     "cidr": {"type": "str", "required": True},
@@ -179,6 +271,8 @@ SUBNET = {
     "dns_nameservers": {"type": "list", "elements": "str"},
     "allocation_pools": {"type": "list", "elements": "dict", "options": POOL},
     "enable_dhcp": {"type": "bool"},
+    "ipv6_ra_mode": {"type": "str", "choices": IPV6_MODES},
+    "ipv6_address_mode": {"type": "str", "choices": IPV6_MODES},
 }
 RULE = {
     "direction": {"type": "str", "choices": ["ingress", "egress"], "default": "ingress"},
@@ -196,6 +290,9 @@ ARGUMENTS = {
     "external_network": {"type": "str"},
     "subnets": {"type": "list", "elements": "dict", "options": SUBNET},
     "security_group_rules": {"type": "list", "elements": "dict", "options": RULE},
+    "default_egress": {"type": "bool"},
+    "students": {"type": "list", "elements": "str"},
+    "concurrency": {"type": "int", "default": 8},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 
@@ -204,41 +301,60 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     with explained(module):
-        wanted = desired.network_stack(module.params)
+        wanted = desired.network_stacks(module.params)
         cloud = Cloud(module.params)
-        state = observed.network_stack(cloud, wanted)
-        steps = plan(wanted, state)
+        states = observed.network_stacks(cloud, wanted)
+        stacks = [Stack(cloud, one, state, plan(one, state)) for one, state in zip(wanted, states, strict=True)]
+        steps = merged([stack.plan for stack in stacks])
         if steps.actions and not module.check_mode:
-            state = Apply(cloud, wanted, state).run(steps)
+            apply(cloud, stacks, module.params["concurrency"])
         for difference in steps.drift:
             module.warn(str(difference))
-        module.exit_json(
-            changed=bool(steps.actions),
-            actions=[str(action) for action in steps.actions],
-            drift=[str(difference) for difference in steps.drift],
-            diff={"prepared": steps.in_words()},
-            requests=cloud.requests,
-            **described(wanted, state),
-        )
+        failed = [stack for stack in stacks if stack.error]
+        result = {
+            "changed": any(stack.done for stack in stacks) if failed else bool(steps.actions),
+            "actions": [str(action) for action in steps.actions],
+            "drift": [str(difference) for difference in steps.drift],
+            "diff": {"prepared": steps.in_words()},
+            "requests": cloud.requests,
+            **described(stacks),
+        }
+        if failed:
+            result["actions"] = [action for stack in stacks for action in stack.done]
+            reasons = "; ".join(f"{stack.desired.name}: {stack.error}" for stack in failed)
+            module.fail_json(msg=f"{reasons}. Run again to go on with what is missing.", **result)
+        module.exit_json(**result)
 
 
-def described(wanted: desired.NetworkStack, state: observed.NetworkStackState) -> dict:
+def described(stacks: list[Stack]) -> dict:
     """The cohort's resources as the module returns them."""
+    first, *own = stacks
+    shared = described_one(first)
+    return {
+        **shared,
+        "students": [{"student": stack.desired.student, "error": stack.error, **described_one(stack)} for stack in own],
+        "undeclared_students": list(first.state.other_students),
+    }
+
+
+def described_one(stack: Stack) -> dict:
+    """The resources of one stack, those which it has."""
 
     def one(resources: tuple, *facts: str) -> dict:
-        own = observed.ours(resources, wanted.cohort)
+        own = observed.ours(resources, stack.desired.cohort)
         found = own[0] if own else None
-        return {"name": wanted.name, **{fact: getattr(found, fact, None) for fact in ("id", *facts)}}
+        return {"name": stack.desired.name, **{fact: getattr(found, fact, None) for fact in ("id", *facts)}}
 
-    return {
-        "network": one(state.networks, "mtu"),
-        "router": one(state.routers, "external_network_id"),
-        "security_group": one(state.security_groups),
+    network = {
+        "network": one(stack.state.networks, "mtu"),
+        "router": one(stack.state.routers, "external_network_id"),
         "subnets": [
             {fact: getattr(subnet, fact) for fact in ("id", "name", "cidr", "ip_version", "gateway_ip")}
-            for subnet in observed.ours(state.subnets, wanted.cohort)
+            for subnet in observed.ours(stack.state.subnets, stack.desired.cohort)
         ],
     }
+    group = {"security_group": one(stack.state.security_groups)}
+    return {**(network if stack.desired.has_network else {}), **(group if stack.desired.has_group else {})}
 
 
 if __name__ == "__main__":

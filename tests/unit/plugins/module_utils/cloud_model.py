@@ -12,8 +12,18 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils import desired as
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed as seen
 from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import Owner
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_network_stack import DEFAULT_RULES
+from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import GOALS, SHELVED, next_status
 
 _numbers = count(1)
+# Nova's API: from which statuses each request is taken, and where it leads.
+MOVES = {
+    "start": (["SHUTOFF"], "ACTIVE"),
+    "stop": (["ACTIVE"], "SHUTOFF"),
+    "unpause": (["PAUSED"], "ACTIVE"),
+    "resume": (["SUSPENDED"], "ACTIVE"),
+    "shelve": (["ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED"], "SHELVED_OFFLOADED"),
+    "unshelve": (["SHELVED", "SHELVED_OFFLOADED"], "ACTIVE"),
+}
 
 
 def new_id(kind: str) -> str:
@@ -106,6 +116,9 @@ def with_facts(subnet, facts):
 def apply_to_cohort(desired, state, plan):
     """The cohort after the plan, each server coming up."""
     wanted = {instance.student: instance for instance in desired.instances}
+    if desired.state in GOALS:
+        servers = (waited_for(server) if server.owner.student in wanted else server for server in state.servers)
+        state = replace(state, servers=tuple(servers))
     for action in plan.actions:
         owner = Owner(desired.cohort, action.student, desired.floating_network)
         match action.verb, action.kind:
@@ -120,23 +133,26 @@ def apply_to_cohort(desired, state, plan):
             case "delete", "floating IP":
                 state = replace(state, floating_ips=without(state.floating_ips, action.id))
             case "create", "port":
-                made = seen.Port(
-                    new_id("port"), action.name, owner, state.names.network_id, addresses=(new_id("10.0.0"),)
-                )
+                network_id, _name = state.names.networks[desired.network_of(wanted[action.student])]
+                made = seen.Port(new_id("port"), action.name, owner, network_id, addresses=(new_id("10.0.0"),))
                 state = replace(state, ports=(*state.ports, made))
             case "create", "server":
                 port = port_of(state, action.student)
                 groups = state.names.security_groups
+                on_volume = desired.volume_size is not None
+                facts = desired.lasting_facts(state.image_id)
                 made = seen.Server(
                     new_id("server"),
                     action.name,
                     owner,
-                    image_id=state.image_id,
+                    image_id=None if on_volume else state.image_id,
                     flavor=state.names.flavor,
-                    networks=(state.names.network,),
+                    networks=(state.names.networks[desired.network_of(wanted[action.student])][1],),
                     addresses=port.addresses,
                     security_groups=("default",) if groups is None else groups,
-                    metadata=tuple(sorted(wanted[action.student].full_metadata.items())),
+                    metadata=tuple(sorted({**wanted[action.student].full_metadata, **facts}.items())),
+                    key_name=desired.key_name,
+                    config_drive=bool(desired.config_drive),
                     availability_zone=desired.availability_zone or "nova",
                 )
                 state = replace(state, servers=(*state.servers, made))
@@ -149,6 +165,8 @@ def apply_to_cohort(desired, state, plan):
                 state = bound(state, action.id, action.student)
             case "change", kind:
                 state = changed_server(state, action, kind)
+            case verb, "server":
+                state = moved_server(desired, state, action, verb)
             case unknown:
                 raise AssertionError(f"the model doesn't know {unknown}")
     return state
@@ -179,12 +197,38 @@ def changed_server(state, action, kind):
         if server.owner.student != action.student:
             return server
         if kind == "metadata":
+            assert server.status not in SHELVED, "Nova changes no metadata of a shelved server"
             return replace(server, metadata=tuple(sorted({**dict(server.metadata), **action.after}.items())))
         if kind == "port":
             return replace(server, security_groups=action.after["security_groups"])
         return replace(server, **action.after)
 
     return replace(state, servers=tuple(change(server) for server in state.servers))
+
+
+def waited_for(server):
+    """The server once Nova is done with what it was at."""
+    if server.task_state == "deleting":
+        return server
+    return replace(server, status=next_status(server.status, server.task_state), task_state=None)
+
+
+def moved_server(desired, state, action, verb):
+    """The state with a server in another status."""
+    (server,) = [server for server in state.servers if server.id == action.id]
+    now = server.status
+    if verb == "rebuild":
+        assert now in ("ACTIVE", "SHUTOFF", "ERROR"), "Nova rebuilds from no other status"
+        wanted = next(i for i in desired.instances if i.student == action.student)
+        metadata = {**dict(server.metadata), **wanted.full_metadata}
+        facts = {"image_id": state.image_id, "metadata": tuple(sorted(metadata.items()))}
+        facts |= {"key_name": desired.key_name or server.key_name}
+        moved = replace(server, status="ACTIVE" if now == "ERROR" else now, fault=None, **facts)
+    else:
+        before, after = MOVES[verb]
+        assert now in before, f"Nova doesn't {verb} from {now}"
+        moved = replace(server, status=after)
+    return replace(state, servers=tuple(moved if server.id == moved.id else server for server in state.servers))
 
 
 def subnet(name, cidr="10.0.0.0/24", **facts):

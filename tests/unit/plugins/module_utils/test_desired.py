@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import desired
+from ansible_collections.ouseful.coursevm.plugins.modules import network_stack
+from ansible_collections.ouseful.coursevm.plugins.modules.instances import ARGUMENTS, INSTANCE
 
-SUBNET = {"name": None, "gateway_ip": None, "dns_nameservers": None, "allocation_pools": None, "enable_dhcp": None}
+SUBNET = dict.fromkeys(network_stack.SUBNET)
 RULE = {
     "direction": "ingress",
     "ethertype": None,
@@ -24,6 +26,8 @@ def stack(subnets=(), rules=(), **parameters):
         "cohort": "demo",
         "name": None,
         "external_network": None,
+        "default_egress": None,
+        "students": None,
         "state": "present",
         "subnets": [{**SUBNET, **subnet} for subnet in subnets],
         "security_group_rules": [{**RULE, **rule} for rule in rules],
@@ -33,19 +37,40 @@ def stack(subnets=(), rules=(), **parameters):
 
 def cohort(*instances, **parameters):
     """Parameters of instances."""
-    common = dict.fromkeys(("image", "flavor", "network", "security_groups", "floating_network", "availability_zone"))
-    empty = {"name": None, "user_data": None, "metadata": None}
+    common = dict.fromkeys(ARGUMENTS) | {"network": "coursevm-demo", "delete_on_termination": True}
+    empty = dict.fromkeys(INSTANCE)
     listed = [{**empty, **instance} for instance in instances]
-    return {"cohort": "demo", "instances": listed, "state": "present", "prune": False, **common, **parameters}
+    return common | {"cohort": "demo", "instances": listed, "state": "present", "prune": False} | parameters
 
 
 def test_names_follow_from_the_cohort():
-    wanted = desired.network_stack(stack([{"cidr": "10.0.0.0/24"}, {"cidr": "fd00::/64"}]))
+    (wanted,) = desired.network_stacks(stack([{"cidr": "10.0.0.0/24"}, {"cidr": "fd00::/64"}]))
     assert (wanted.name, [subnet.name for subnet in wanted.subnets]) == (
         "coursevm-demo",
         ["coursevm-demo-4", "coursevm-demo-6"],
     )
     assert desired.cohort(cohort({"student": "ada"})).instances[0].name == "demo-ada"
+
+
+def test_each_student_has_the_same_network_and_all_have_one_group():
+    common, ada, bob = desired.network_stacks(stack([{"cidr": "10.0.0.0/24"}], [{}], students=["ada", "bob"]))
+    assert (common.name, common.has_network, common.has_group, len(common.rules)) == ("coursevm-demo", False, True, 1)
+    assert (ada.name, ada.student, ada.has_group, ada.rules) == ("coursevm-demo-ada", "ada", False, ())
+    assert [subnet.name for subnet in bob.subnets] == ["coursevm-demo-bob-4"]
+    assert ada.subnets[0].cidr == bob.subnets[0].cidr
+
+
+def test_a_network_is_not_needed_where_nothing_is_made():
+    for state in ("absent", "stopped", "shelved"):
+        assert desired.cohort(cohort({"student": "ada"}, network=None, state=state)).state == state
+    one, other = desired.cohort(cohort({"student": "ada", "network": "x"}, {"student": "bob"})).instances
+    assert (one.network, other.network) == ("x", None)
+
+
+def test_addresses_have_one_form():
+    facts = {"gateway_ip": "FE80::0:1", "dns_nameservers": ["2001:DB8:0::53"]}
+    (subnet,) = desired.network_stacks(stack([{"cidr": "fd00::/64", **facts}]))[0].subnets
+    assert (subnet.ip_version, subnet.gateway_ip, subnet.dns_nameservers) == (6, "fe80::1", ("2001:db8::53",))
 
 
 @pytest.mark.parametrize(
@@ -55,12 +80,17 @@ def test_names_follow_from_the_cohort():
         ({"remote_ip_prefix": "::/0"}, "ingress tcp 22 from anywhere (IPv6)"),
         ({"remote_ip_prefix": "10.1.2.3/8", "port_range_max": 30}, "ingress tcp 22-30 from 10.0.0.0/8 (IPv4)"),
         ({"protocol": "6"}, "ingress tcp 22 from anywhere (IPv4)"),
+        ({"protocol": "47", "port_range_min": None}, "ingress gre from anywhere (IPv4)"),
+        (
+            {"protocol": "icmp", "ethertype": "IPv6", "port_range_min": None},
+            "ingress ipv6-icmp from anywhere (IPv6)",
+        ),
         ({"protocol": "ICMP", "port_range_min": 8, "port_range_max": 0}, "ingress icmp 8-0 from anywhere (IPv4)"),
         ({"protocol": None, "port_range_min": None}, "ingress any protocol from anywhere (IPv4)"),
     ],
 )
 def test_rules_have_one_form(rule, text):
-    ((made, _description),) = desired.network_stack(stack(rules=[rule])).rules
+    ((made, _description),) = desired.network_stacks(stack(rules=[rule]))[0].rules
     assert str(made) == text
 
 
@@ -71,6 +101,20 @@ def test_rules_have_one_form(rule, text):
         (stack([{"cidr": "10.0.0.300/24"}]), r"subnets\[0\].cidr: '10.0.0.300/24'.*give a network"),
         (stack([{"cidr": "10.0.0.0/24", "gateway_ip": "10.1.0.1"}]), "gateway_ip: 10.1.0.1 is not in 10.0.0.0/24"),
         (stack([{"cidr": "10.0.0.0/24"}, {"cidr": "10.1.0.0/24"}]), "2 are called 'coursevm-demo-4'"),
+        (stack([{"cidr": "10.0.0.0/24", "dns_nameservers": ["dns"]}]), "dns_nameservers: 'dns' is no IP address"),
+        (stack([{"cidr": "10.0.0.0/24", "ipv6_ra_mode": "slaac"}]), "ipv6_ra_mode: 10.0.0.0/24 is IPv4; leave it out"),
+        (
+            stack([{"cidr": "fd00::/64", "ipv6_ra_mode": "slaac", "ipv6_address_mode": "dhcpv6-stateful"}]),
+            "dhcpv6-stateful and slaac don't go together",
+        ),
+        (stack([{"cidr": "fd00::/60", "ipv6_ra_mode": "slaac"}]), "slaac needs a /64, fd00::/60 is a /60"),
+        (
+            stack([{"cidr": "fd00::/64", "ipv6_ra_mode": "slaac", "enable_dhcp": False}]),
+            "slaac needs DHCP; leave enable_dhcp out",
+        ),
+        (stack(students=[]), "students: is empty; leave it out"),
+        (stack(students=["Ada"]), "students: 'Ada' can't become part of a host name"),
+        (stack(students=["ada", "ada"]), "students: id 'ada' is listed 2 times"),
         (stack(rules=[{}, {}]), "'ingress tcp 22 from anywhere .IPv4.' is listed twice"),
         (stack(rules=[{"protocol": None}]), "ports 22-22 are given but no protocol"),
         (stack(rules=[{"port_range_min": 80, "port_range_max": 22}]), "80-22 is no range of ports"),
@@ -80,7 +124,7 @@ def test_rules_have_one_form(rule, text):
 )
 def test_a_network_stack_that_cannot_be_is_refused(parameters, message):
     with pytest.raises(desired.DesiredError, match=message):
-        desired.network_stack(parameters)
+        desired.network_stacks(parameters)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +137,8 @@ def test_a_network_stack_that_cannot_be_is_refused(parameters, message):
         (cohort({"student": "ada", "metadata": {"x": "y" * 256}}), "metadata 'x' is too long"),
         (cohort({"student": "ada", "user_data": "x" * 50000}), "user_data has 66668 bytes in base64, Nova takes 65535"),
         (cohort(prune=True), "prune: instances is empty, which would remove the whole cohort"),
+        (cohort({"student": "ada"}, network=None), "network: none is given for ada; give network, or one for each"),
+        (cohort(volume_size=0), "volume_size: 0 GiB is no size of a volume"),
         (cohort(state="absent", prune=True), "prune: goes with state present only"),
     ],
 )

@@ -12,10 +12,31 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils import desired as
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed as seen
 from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import Owner
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_instances import plan, undeclared_students
+from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import SHELVED, next_status
 
 COHORT = "demo"
+IDLE = ["ACTIVE", "ERROR", "SHUTOFF", "PAUSED", "SUSPENDED", "SHELVED", "SHELVED_OFFLOADED", "RESCUE"]
+BUSY = [
+    ("BUILD", "spawning"),
+    ("ACTIVE", "powering-off"),
+    ("ACTIVE", "image_uploading"),
+    ("ACTIVE", "deleting"),
+    ("ERROR", "deleting"),
+    ("SHUTOFF", "powering-on"),
+    ("SHELVED", "shelving_offloading"),
+    ("SHELVED_OFFLOADED", "spawning"),
+    ("REBUILD", "rebuilding"),
+]
+STATUSES = [*((status, None) for status in IDLE), *BUSY]
+STATES = ["present", "absent", "started", "stopped", "shelved", "rebuilt"]
 STUDENTS = ["ada", "grace", "alan"]
-NAMES = seen.Names("f-1", "m2.small", "net-1", "coursevm-demo", ("sg-1",), ("coursevm-demo",), "ext-1")
+METADATA = [
+    (),
+    (("course", "TM000"), ("mine", "kept")),
+    ((want.SERVER_GROUP_FACT, "spread"), (want.VOLUME_FACT, "20 GiB of image image-1")),
+]
+NETWORKS = {"coursevm-demo": ("net-1", "coursevm-demo")}
+NAMES = seen.Names("f-1", "m2.small", NETWORKS, ("sg-1",), ("coursevm-demo",), "ext-1")
 
 instances = st.builds(
     want.Instance,
@@ -34,26 +55,33 @@ cohorts = st.builds(
     security_groups=st.just(("coursevm-demo",)),
     floating_network=st.sampled_from([None, "public"]),
     availability_zone=st.sampled_from([None, "fake"]),
-    present=st.booleans(),
+    key_name=st.sampled_from([None, "operator"]),
+    config_drive=st.sampled_from([None, False, True]),
+    server_group=st.sampled_from([None, "spread"]),
+    volume_size=st.sampled_from([None, 20]),
+    state=st.sampled_from(STATES),
     prune=st.booleans(),
-).map(lambda cohort: replace(cohort, prune=cohort.prune and cohort.present))
+).map(lambda cohort: replace(cohort, prune=cohort.prune and cohort.state == "present"))
 
 
 @st.composite
 def servers(draw, student, port):
     """A server of a student in any condition."""
+    status, task_state = draw(st.sampled_from(STATUSES))
     return seen.Server(
         f"server-{student}",
         draw(st.sampled_from([f"{COHORT}-{student}", "old-name"])),
         Owner(COHORT, student),
-        status=draw(st.sampled_from(["ACTIVE", "BUILD", "ERROR", "SHUTOFF"])),
-        task_state=draw(st.sampled_from([None, "deleting"])),
-        image_id=draw(st.sampled_from(["image-1", "image-2"])),
+        status=status,
+        task_state=task_state,
+        image_id=draw(st.sampled_from(["image-1", "image-2", None])),
         flavor=draw(st.sampled_from(["m2.small", "m1.nano"])),
         networks=("coursevm-demo",),
         addresses=port.addresses if port else ("10.9.9.9",),
         security_groups=draw(st.sampled_from([("coursevm-demo",), ("default",)])),
-        metadata=draw(st.sampled_from([(), (("course", "TM000"), ("mine", "kept"))])),
+        metadata=draw(st.sampled_from(METADATA)),
+        key_name=draw(st.sampled_from([None, "operator"])),
+        config_drive=draw(st.booleans()),
         availability_zone=draw(st.sampled_from(["nova", "fake"])),
         launched=draw(st.booleans()),
         fault=draw(st.sampled_from([None, "No valid host was found."])),
@@ -94,10 +122,15 @@ def states(draw):
     return seen.CohortState("image-1", tuple(found), tuple(addresses), tuple(ports), NAMES)
 
 
+def to_do(desired, state):
+    """What is planned; to be rebuilt again is not counted, it is planned every time."""
+    return [action for action in plan(desired, state).actions if action.verb != "rebuild"]
+
+
 @given(cohorts, states())
 def test_after_the_plan_there_is_nothing_to_do(desired, state):
     after = model.apply_to_cohort(desired, state, plan(desired, state))
-    assert plan(desired, after).actions == ()
+    assert to_do(desired, after) == []
 
 
 @given(cohorts, states())
@@ -106,10 +139,10 @@ def test_an_interrupted_plan_is_finished_by_the_next(desired, state):
     for done in range(len(steps.actions)):
         half = model.apply_to_cohort(desired, state, replace(steps, actions=steps.actions[:done]))
         after = model.apply_to_cohort(desired, half, plan(desired, half))
-        assert plan(desired, after).actions == ()
+        assert to_do(desired, after) == []
 
 
-@given(cohorts.filter(lambda cohort: cohort.present and not cohort.prune), states())
+@given(cohorts.filter(lambda cohort: cohort.makes and not cohort.prune), states())
 def test_the_first_look_suffices_exactly_when_all_is_as_declared(desired, state):
     after = model.apply_to_cohort(desired, state, plan(desired, state))
     for observed in (state, after):
@@ -123,9 +156,10 @@ def test_only_who_is_named_loses_something(desired, state):
     steps = plan(desired, state)
     for action in steps.actions:
         if action.verb != "delete":
-            assert desired.present
+            assert not desired.removes
             assert action.student in listed
-        elif not desired.present:
+            assert action.verb != "rebuild" or desired.state == "rebuilt"
+        elif desired.removes:
             assert action.student in listed
         elif action.student not in listed:
             assert desired.prune
@@ -142,13 +176,51 @@ def test_every_student_is_served_or_refused_and_absent_ones_are_gone(desired, st
     after = model.apply_to_cohort(desired, state, steps)
     left = {r.owner.student for r in (*after.servers, *after.ports, *after.floating_ips)}
     listed = {instance.student for instance in desired.instances}
-    if not desired.present:
+    if desired.removes:
         assert not left & listed
+        return
+    if not desired.makes:
+        assert after.ports == state.ports and after.floating_ips == state.floating_ips
+        assert [(s.id, s.metadata, s.image_id) for s in after.servers] == [
+            (s.id, s.metadata, s.image_id) for s in state.servers
+        ]
         return
     assert listed == {server.owner.student for server in after.servers} & listed | set(steps.refused)
     if desired.prune:
         assert left <= listed
         assert undeclared_students(desired, after) == []
+
+
+@given(cohorts, states())
+def test_each_listed_server_gets_where_it_is_wanted_or_its_student_is_told(desired, state):
+    steps = plan(desired, state)
+    after = model.apply_to_cohort(desired, state, steps)
+    told = set(steps.refused) | {drift.student for drift in steps.drift if drift.field == "presence"}
+    wanted = {"started": {"ACTIVE"}, "stopped": {"SHUTOFF", *SHELVED}, "shelved": {*SHELVED}}
+    for instance in desired.instances:
+        if instance.student in told:
+            continue
+        found = [server for server in after.servers if server.owner.student == instance.student]
+        statuses = {next_status(server.status, server.task_state) for server in found}
+        if desired.state in wanted:
+            assert statuses and statuses <= wanted[desired.state]
+        elif desired.state == "present":
+            before = {s.id: s.status for s in state.servers}
+            assert all(s.status == before.get(s.id, "ACTIVE") for s in found)
+
+
+@given(cohorts.filter(lambda cohort: cohort.state == "rebuilt"), states())
+def test_a_rebuilt_disk_is_as_declared(desired, state):
+    steps = plan(desired, state)
+    after = model.apply_to_cohort(desired, state, steps)
+    rebuilt = {action.student for action in steps.actions if action.verb == "rebuild"}
+    present = plan(replace(desired, state="present"), after)
+    assert not [action for action in present.actions if action.student in rebuilt]
+    assert not [
+        d for d in present.drift if d.student in rebuilt and d.field in ("image", "user_data", "metadata", "key_name")
+    ]
+    ids = {server.owner.student: server.id for server in state.servers}
+    assert all(ids[server.owner.student] == server.id for server in after.servers if server.owner.student in rebuilt)
 
 
 def one(**facts):
@@ -192,6 +264,48 @@ def test_each_declared_fact_is_compared():
     assert {drift.field for drift in steps.drift} == {"image", "flavor", "network", "availability_zone", "user_data"}
     assert steps.actions == ()
     assert str(steps.drift[1]).startswith("server demo-ada: flavor is m1.nano, declared m2.small; it takes effect when")
+
+
+def drifts(server, **facts):
+    """What is reported of ada's server beside these declared facts: each with the state that mends it."""
+    steps = plan(one(**facts), look(server))
+    assert steps.actions == ()
+    return [(drift.field, drift.observed, "rebuilt" if "rebuilt" in drift.mend else "absent") for drift in steps.drift]
+
+
+def test_what_a_server_keeps_for_life_is_reported():
+    assert drifts(up(), key_name="operator", config_drive=True, server_group="spread", volume_size=20) == [
+        ("config_drive", False, "absent"),
+        ("server_group", None, "absent"),
+        ("volume", "none", "absent"),
+        ("key_name", None, "rebuilt"),
+    ]
+    assert drifts(up(key_name="other", config_drive=True)) == []
+
+
+def on_volume(**facts):
+    """Ada's server on a volume of 20 GiB from the declared image."""
+    metadata = {**dict(up().metadata), want.VOLUME_FACT: "20 GiB of image image-1"}
+    return up(image_id=None, metadata=tuple(metadata.items()), **facts)
+
+
+def test_a_volume_is_compared_by_what_was_recorded_and_never_rebuilt():
+    assert drifts(on_volume(), volume_size=20) == []
+    assert drifts(on_volume(), volume_size=30) == [("volume", "20 GiB of image image-1", "absent")]
+    assert drifts(on_volume()) == [("image", None, "absent")]
+    (line,) = in_words("rebuilt", on_volume(), volume_size=20)
+    assert line.startswith("! ada: server demo-ada boots from a volume, which a rebuild would not empty; it takes")
+
+
+def test_a_server_group_declared_by_id_is_known_by_its_members():
+    names = replace(NAMES, server_group_id="group-1", server_group_members=("s",))
+    assert plan(one(server_group="group-1"), replace(look(up()), names=names)).settled
+
+
+def test_a_rebuild_changes_the_keypair():
+    assert in_words("rebuilt", up(), key_name="operator") == [
+        "~ rebuild server demo-ada: key_name none -> operator (its disk is made anew)"
+    ]
 
 
 def test_what_can_be_changed_in_place_is():
@@ -240,3 +354,67 @@ def test_a_floating_ip_of_another_network_is_reported_by_name_at_the_first_look(
     first = replace(look(up(addresses=("10.0.0.5",)), floating_ips=(address,)), ports=(), names=None)
     assert plan(one(floating_network="public"), first).settled
     assert not plan(one(floating_network="public2"), first).settled
+
+
+def in_words(state, server, **facts):
+    return plan(one(state=state, **facts), look(server)).in_words().splitlines()
+
+
+def test_a_change_of_status_in_words():
+    assert in_words("stopped", up()) == ["~ stop server demo-ada: status ACTIVE -> SHUTOFF"]
+    assert in_words("started", up(status="SHUTOFF")) == ["~ start server demo-ada: status SHUTOFF -> ACTIVE"]
+    assert in_words("started", up(status="SHELVED_OFFLOADED")) == [
+        "~ unshelve server demo-ada: status SHELVED_OFFLOADED -> ACTIVE"
+    ]
+    assert in_words("started", up(task_state="powering-off")) == [
+        "~ start server demo-ada: status SHUTOFF -> ACTIVE (is powering-off now)"
+    ]
+    assert in_words("shelved", up(status="PAUSED")) == ["~ shelve server demo-ada: status PAUSED -> SHELVED"]
+    assert in_words("rebuilt", up()) == ["~ rebuild server demo-ada (its disk is made anew)"]
+    assert in_words("rebuilt", up(image_id="image-0")) == [
+        "~ rebuild server demo-ada: image image-0 -> image-1 (its disk is made anew)"
+    ]
+
+
+def test_what_is_on_its_way_there_is_only_waited_for():
+    assert in_words("stopped", up(task_state="powering-off")) == []
+    assert in_words("shelved", up(status="SHELVED", task_state="shelving_offloading")) == []
+    assert in_words("started", up(status="REBOOT", task_state="rebooting")) == []
+
+
+def test_a_status_from_where_there_is_no_way_is_refused_with_what_to_do():
+    assert in_words("stopped", up(status="PAUSED")) == [
+        "! ada: server demo-ada is PAUSED, from where Nova doesn't stop it; start it first (state: started)"
+    ]
+    assert in_words("rebuilt", up(status="SHELVED_OFFLOADED")) == [
+        "! ada: server demo-ada is SHELVED_OFFLOADED, from where Nova doesn't rebuild it; "
+        "start it first (state: started)"
+    ]
+    assert in_words("started", up(status="RESCUE")) == [
+        "! ada: server demo-ada is RESCUE, from where Nova doesn't start it; settle that first"
+    ]
+
+
+def test_a_broken_server_is_rebuilt_only_when_asked():
+    broken = up(status="ERROR", launched=True, fault="Disk lost.")
+    assert in_words("rebuilt", broken) == ["~ rebuild server demo-ada (its disk is made anew)"]
+    (line,) = in_words("stopped", broken)
+    assert line.startswith("! ada: server demo-ada ran before and is in ERROR now: Disk lost")
+
+
+def test_who_has_no_server_is_reported_and_gets_none_when_stopped():
+    steps = plan(one(state="stopped"), look())
+    assert steps.actions == ()
+    assert [str(drift) for drift in steps.drift] == [
+        "server demo-ada: presence is none, declared demo-ada; state: present makes it"
+    ]
+
+
+def test_metadata_waits_until_a_shelved_server_is_started():
+    tagged = replace(one().instances[0], metadata=(("course", "TM351"),))
+    shelved = look(up(status="SHELVED_OFFLOADED"))
+    left = plan(replace(one(), instances=(tagged,)), shelved)
+    assert left.actions == ()
+    assert [drift.field for drift in left.drift] == ["metadata"]
+    started = plan(replace(one(state="started"), instances=(tagged,)), shelved)
+    assert [action.verb for action in started.actions] == ["unshelve", "change"]

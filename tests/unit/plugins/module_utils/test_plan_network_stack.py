@@ -22,7 +22,9 @@ HTTP = want.Rule("ingress", "IPv4", "tcp", 80, 80, None)
 ECHO = want.Rule("ingress", "IPv4", "icmp", 8, 0, None)
 OPEN = want.Rule("ingress", "IPv4", "tcp", 1, 65535, None)
 OUT = want.Rule("egress", "IPv4", None, None, None, None)
-RULES = st.sampled_from([SSH, HTTP, ECHO, OPEN, OUT])
+OUT_6 = want.Rule("egress", "IPv6", None, None, None, None)
+WEB = want.Rule("egress", "IPv4", "tcp", 443, 443, None)
+RULES = st.sampled_from([SSH, HTTP, ECHO, OPEN, OUT, OUT_6, WEB])
 
 subnet_facts = st.fixed_dictionaries(
     {},
@@ -31,6 +33,7 @@ subnet_facts = st.fixed_dictionaries(
         "dns_nameservers": st.sampled_from([(), ("9.9.9.9",), ("9.9.9.9", "1.1.1.1")]),
         "allocation_pools": st.sampled_from([(("10.0.0.10", "10.0.0.99"),)]),
         "enable_dhcp": st.booleans(),
+        "ipv6_ra_mode": st.sampled_from(["slaac", "dhcpv6-stateful"]),
     },
 )
 wanted_stacks = st.builds(
@@ -43,6 +46,7 @@ wanted_stacks = st.builds(
     ),
     st.sets(RULES).map(lambda rules: tuple((rule, "") for rule in rules)),
     st.booleans(),
+    st.sampled_from([None, True, False]),
 )
 
 
@@ -90,8 +94,19 @@ def test_absent_leaves_nothing_and_present_makes_all(desired, state):
     after = model.apply_to_stack(desired, state, plan(desired, state))
     if desired.present:
         assert {s.name for s in desired.subnets} <= {s.name for s in after.subnets}
-        ingress = {rule for rule, _description in desired.rules if rule.direction == "ingress"}
-        assert {rule for _id, rule in after.security_groups[0].rules if rule.direction == "ingress"} == ingress
+        declared = {rule for rule, _description in desired.rules}
+        found = {rule for _id, rule in after.security_groups[0].rules}
+        assert {r for r in found if r.direction == "ingress"} == {r for r in declared if r.direction == "ingress"}
+        outgoing = {r for r in declared if r.direction == "egress"} | (
+            {OUT, OUT_6} if desired.default_egress else set()
+        )
+        if outgoing or desired.default_egress is False:
+            assert {r for r in found if r.direction == "egress"} == outgoing
+        else:
+            before = state.security_groups or [seen.SecurityGroup("", "", None, (("", OUT), ("", OUT_6)))]
+            assert {r for r in found if r.direction == "egress"} == {
+                r for _id, r in before[0].rules if r.direction == "egress"
+            }
     else:
         assert (after.networks, after.routers, after.security_groups) == ((), (), ())
 
@@ -148,3 +163,45 @@ def test_another_cidr_is_reported_and_left():
     steps = plan(want.NetworkStack(COHORT, NAME, None, (model.subnet("a"),)), state)
     assert steps.actions == ()
     assert "cidr is 10.9.0.0/24, declared 10.0.0.0/24" in str(steps.drift[0])
+
+
+def test_the_modes_of_an_ipv6_subnet_are_given_and_only_reported_later():
+    wanted = want.Subnet("a", "fd00::/64", 6, ipv6_ra_mode="slaac", ipv6_address_mode="slaac")
+    desired = want.NetworkStack(COHORT, NAME, None, (wanted,))
+    (create,) = [action for action in plan(desired, seen.NetworkStackState()).actions if action.kind == "subnet"]
+    assert create.after == {"ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}
+    present = seen.Subnet("s", "a", OURS, "fd00::/64", 6, ipv6_ra_mode="slaac")
+    state = seen.NetworkStackState(
+        networks=(seen.Network("n", NAME, OURS),),
+        subnets=(present,),
+        security_groups=(seen.SecurityGroup("g", NAME, OURS),),
+    )
+    steps = plan(desired, state)
+    assert steps.actions == ()
+    assert [str(drift) for drift in steps.drift] == [
+        "subnet a: ipv6_address_mode is none, declared slaac; "
+        "Neutron never changes it; remove the cohort's network and run again"
+    ]
+
+
+@given(wanted_stacks, states(), st.sampled_from(["ada", "grace"]))
+def test_a_students_network_is_planned_like_the_cohorts_but_for_the_group(whole, state, student):
+    own = replace(whole, student=student, rules=(), has_group=False)
+    state = replace(state, security_groups=())
+    steps = plan(own, state)
+    assert not [action for action in steps.actions if action.kind in ("security group", "rule")]
+    assert {action.student for action in steps.actions} <= {student}
+    after = model.apply_to_stack(own, state, steps)
+    assert plan(own, after).actions == ()
+
+
+@given(wanted_stacks, states(), st.sampled_from([(), ("grace",)]))
+def test_the_group_alone_is_planned_and_goes_with_the_last_network(whole, state, others):
+    common = replace(whole, subnets=(), external_network=None, has_network=False)
+    state = seen.NetworkStackState(security_groups=state.security_groups, other_students=others)
+    steps = plan(common, state)
+    assert {action.kind for action in steps.actions} <= {"security group", "rule"}
+    after = model.apply_to_stack(common, state, steps)
+    assert plan(common, after).actions == ()
+    if not common.present:
+        assert after.security_groups == (state.security_groups if others else ())

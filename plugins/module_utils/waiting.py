@@ -1,0 +1,232 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Waits for the servers of a cohort until each is where it is wanted: one poll for all of them.
+
+What a server needs on its way is asked of Nova when the server is idle: the status it is wanted in, or to be made again
+after it came up in ERROR.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.ouseful.coursevm.plugins.module_utils import observed
+from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError, concurrently
+from ansible_collections.ouseful.coursevm.plugins.module_utils.faults import explain
+from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import FloatingIP, Port, Server
+from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import Goal
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 10.0
+# A poll waits this part of the time that has passed already.
+PAUSE_SHARE = 0.2
+TELL_EVERY = 15
+
+
+@dataclass
+class Outcome:
+    """What there is for one student when all is done."""
+
+    server: Server | None = None
+    port: Port | None = None
+    floating_ip: FloatingIP | None = None
+    seconds: float | None = None
+    error: str | None = None
+    done: list[str] = field(default_factory=list)
+
+
+@dataclass
+class OnTheWay:
+    """A server on its way up, or to the status of ``goal``.
+
+    ``ask`` requests the way to the goal, given its verb. ``make`` makes the server anew and returns its id. Either is
+    done at most ``tries`` times, and noted as ``step``.
+    """
+
+    server_id: str
+    tries: int
+    started: float = field(default_factory=time.monotonic)
+    step: str = ""
+    goal: Goal | None = None
+    ask: Callable[[str], Any] | None = None
+    make: Callable[[], str] | None = None
+    asked: bool = False
+    refusal: str = ""
+    leaving: bool = False
+
+    def is_there(self, status: str) -> bool:
+        """Whether the server is where it is wanted when idle in that status."""
+        return self.goal is None or (status in self.goal.statuses and (self.asked or not self.goal.always))
+
+    def may_ask(self, status: str) -> bool:
+        """Whether Nova may be asked for the way from that status; what ends in ERROR isn't asked for again."""
+        if self.goal is None or self.tries <= 0 or (self.asked and status == "ERROR"):
+            return False
+        return status in self.goal.ways
+
+
+class Waiting:
+    """Keeps ``outcomes`` up with what the polls say; ``timeout`` (seconds) is for the whole cohort."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        cohort: str,
+        outcomes: dict[str, Outcome],
+        *,
+        timeout: int,
+        concurrency: int,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.cloud = cloud
+        self.cohort = cohort
+        self.outcomes = outcomes
+        self.timeout = timeout
+        self.concurrency = concurrency
+        self.tell = tell
+        self.polls = 0
+        self.on_the_way: dict[str, OnTheWay] = {}
+
+    def fail(self, student: str, reason: str) -> None:
+        """Note what went wrong for one student."""
+        self.outcomes[student].error = reason
+        self.tell(f"{student}: {reason}")
+
+    def until_gone(self, servers: dict[str, str]) -> None:
+        """Poll until none of the servers (id: student) is there any more."""
+        started = time.monotonic()
+        while servers:
+            there = self._poll(started)
+            for server_id, student in list(servers.items()):
+                server = there.get(server_id)
+                if server is None:
+                    del servers[server_id]
+                    self.outcomes[student].server = None
+                    self.tell(f"{student}: server removed, {_since(started)}")
+                elif server.status == "ERROR" and server.task_state is None:
+                    del servers[server_id]
+                    self.fail(student, f"delete server: {explain(server.fault)}")
+            if servers and time.monotonic() - started > self.timeout:
+                for student in servers.values():
+                    self.fail(student, f"delete server: not gone after {self.timeout} s; run again to go on")
+                return
+
+    def until_there(self) -> None:
+        """Ask for what is wanted and poll until each server ``on_the_way`` is there, or can't get there."""
+        started = time.monotonic()
+        total = len(self.on_the_way)
+        there = told = 0
+        told_at = started
+        known = {outcome.server.id: outcome.server for outcome in self.outcomes.values() if outcome.server}
+        moving = [student for student, way in self.on_the_way.items() if way.goal]
+        concurrently(self._go_on, [s for s in moving if self._follow(s, known)], self.concurrency)
+        while self.on_the_way:
+            try:
+                servers = self._poll(started)
+            except CloudError as error:
+                self.tell(f"the cloud doesn't answer just now: {error}")
+            else:
+                due = [student for student in list(self.on_the_way) if self._follow(student, servers)]
+                concurrently(self._go_on, due, self.concurrency)
+            there = total - len(self.on_the_way)
+            if self.on_the_way and (there != told or time.monotonic() - told_at > TELL_EVERY):
+                self.tell(f"{there} of {total} settled, {_since(started)}")
+                told, told_at = there, time.monotonic()
+            if time.monotonic() - started > self.timeout:
+                for student, way in list(self.on_the_way.items()):
+                    wanted = way.goal.statuses[0] if way.goal else "up"
+                    state = self._state_of(student)
+                    self._give_up(student, f"not {wanted} after {self.timeout} s ({state}); run again to wait on")
+
+    def _state_of(self, student: str) -> str:
+        server = self.outcomes[student].server
+        return f"{server.status}, {server.task_state}" if server else "not seen yet"
+
+    def _give_up(self, student: str, reason: str) -> None:
+        del self.on_the_way[student]
+        self.fail(student, reason)
+
+    def _follow(self, student: str, there: dict[str, Server]) -> bool:
+        """Take in what the poll says of one student's server; True when something has to be asked of Nova."""
+        way = self.on_the_way[student]
+        server = there.get(way.server_id)
+        if way.leaving:
+            if server is None:
+                self.outcomes[student].server = None
+            return server is None
+        if server is None:
+            self._give_up(student, "the server vanished while it was waited for: somebody or the cloud removed it")
+            return False
+        self.outcomes[student].server = server
+        status = server.status
+        if status == "ERROR" and not way.may_ask(status):
+            self._handle_error(student, server)
+        elif status == "BUILD" or (way.goal and server.task_state):
+            return False
+        elif way.is_there(status):
+            self._arrive(student, server)
+        elif way.may_ask(status):
+            return True
+        else:
+            way_out = "run again" if status in way.goal.ways else f"Nova doesn't {way.goal.verb} it from there"
+            reason = way.refusal or way_out
+            self._give_up(student, f"the server is {status}, not {way.goal.statuses[0]}: {reason}")
+        return False
+
+    def _arrive(self, student: str, server: Server) -> None:
+        way, outcome = self.on_the_way.pop(student), self.outcomes[student]
+        outcome.seconds = round(time.monotonic() - way.started, 1)
+        if way.goal:
+            self._note(student, way)
+        address = f" ({outcome.floating_ip.name})" if outcome.floating_ip else ""
+        self.tell(f"{student}: {server.status} after {outcome.seconds:.0f} s{address}")
+
+    def _note(self, student: str, way: OnTheWay) -> None:
+        done = self.outcomes[student].done
+        if way.step and way.step not in done:
+            done.append(way.step)
+
+    def _handle_error(self, student: str, server: Server) -> None:
+        way = self.on_the_way[student]
+        reason = explain(server.fault)
+        if way.make is None or way.tries <= 0:
+            how = "went into ERROR" if way.goal else "came up in ERROR"
+            self._give_up(student, f"the server {how}: {reason}")
+            return
+        self.tell(f"{student}: ERROR ({reason}); removing it and trying again")
+        try:
+            self.cloud.delete("compute", f"/servers/{way.server_id}")
+        except CloudError as error:
+            self._give_up(student, f"remove server in ERROR: {error}")
+        else:
+            way.leaving = True
+
+    def _go_on(self, student: str) -> None:
+        way = self.on_the_way[student]
+        way.tries -= 1
+        try:
+            if way.goal:
+                way.ask(way.goal.ways[self.outcomes[student].server.status])
+                way.asked, way.refusal = True, ""
+            else:
+                way.server_id = way.make()
+                way.started, way.leaving = time.monotonic(), False
+        except CloudError as error:
+            # Somebody else asked first, or the answer was lost: the next poll tells what became of it.
+            if way.goal and (error.status == 409 or error.lost):
+                way.refusal = str(error)
+            else:
+                self._give_up(student, f"{way.goal.verb if way.goal else 'create'} server: {error}")
+        else:
+            self._note(student, way)
+
+    def _poll(self, started: float) -> dict[str, Server]:
+        """The cohort's servers by id, after a pause that grows with the time since ``started``."""
+        time.sleep(min(LONGEST_PAUSE, max(FIRST_PAUSE, PAUSE_SHARE * (time.monotonic() - started))))
+        self.polls += 1
+        return {server.id: server for server in observed.servers(self.cloud, self.cohort)}
+
+
+def _since(started: float) -> str:
+    return f"{time.monotonic() - started:.0f} s"

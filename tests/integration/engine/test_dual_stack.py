@@ -1,0 +1,97 @@
+"""A network with IPv4 and IPv6 behind one router, and what is let out of it."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+
+SLAAC = {"ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}
+SUBNETS = [
+    {"cidr": "10.78.0.0/24", "dns_nameservers": ["9.9.9.9"]},
+    {"cidr": "fd00:78::/64", "dns_nameservers": ["2620:00FE::fe"], **SLAAC},
+]
+RULES = [
+    {"protocol": "6", "port_range_min": 22},
+    {"protocol": "icmp", "ethertype": "IPv6"},
+    {"protocol": "tcp", "port_range_min": 22, "remote_ip_prefix": "::/0"},
+    {"protocol": "112", "remote_ip_prefix": "10.78.0.0/24"},
+]
+WEB = {"direction": "egress", "protocol": "tcp", "port_range_min": 443}
+
+
+def declared(engine, rules=RULES, **changes):
+    return engine.stack(**{"subnets": SUBNETS, "security_group_rules": rules, **changes})
+
+
+def outgoing(engine):
+    group = engine.cloud.network.find_security_group(engine.network, ignore_missing=False)
+    return sorted(
+        f"{rule['ethertype']} {rule['protocol']} {rule['port_range_min']}"
+        for rule in group.security_group_rules
+        if rule["direction"] == "egress"
+    )
+
+
+@pytest.fixture(scope="module")
+def stack(engine):
+    """The network stack, made from nothing."""
+    (result,) = engine.run(declared(engine)).results
+    assert not result.get("failed"), result
+    return result
+
+
+def test_both_families_are_on_the_router_and_stay_as_declared(engine, stack):
+    assert [subnet["ip_version"] for subnet in stack["subnets"]] == [4, 6]
+    router = engine.cloud.network.find_router(engine.network, ignore_missing=False)
+    ports = engine.cloud.network.ports(device_id=router.id, network_id=stack["network"]["id"])
+    on_router = {address["subnet_id"] for port in ports for address in port.fixed_ips}
+    assert on_router == {subnet["id"] for subnet in stack["subnets"]}
+    (again,) = engine.run(declared(engine)).results
+    assert (again["changed"], again["actions"], again["drift"]) == (False, [], [])
+    assert again["requests"] <= 6
+
+
+def test_a_server_has_an_address_of_each_and_a_floating_ip(engine, stack):
+    task = engine.instances("ada")
+    (result,) = engine.run(task).results
+    assert not result.get("failed"), result.get("msg")
+    (ada,) = result["instances"]
+    assert sorted(ipaddress.ip_address(address).version for address in ada["addresses"]) == [4, 6]
+    assert ipaddress.ip_address(ada["floating_ip"]).version == 4
+    (again,) = engine.run(task).results
+    assert not again["changed"]
+    assert again["instances"][0]["drift"] == []
+
+
+def test_the_modes_of_a_subnet_are_reported_and_left(engine, stack):
+    modes = dict.fromkeys(SLAAC, "dhcpv6-stateless")
+    (result,) = engine.run(declared(engine, subnets=[SUBNETS[0], {**SUBNETS[1], **modes}])).results
+    assert not result["changed"]
+    assert [text.split(":")[1].split(" is ")[0].strip() for text in result["drift"]] == list(SLAAC)
+
+
+@pytest.mark.parametrize(
+    ("changes", "left"),
+    [
+        ({"rules": [*RULES, WEB], "default_egress": True}, ["IPv4 None None", "IPv4 tcp 443", "IPv6 None None"]),
+        ({"rules": [*RULES, WEB]}, ["IPv4 tcp 443"]),
+        ({"default_egress": False}, []),
+        ({}, []),
+        ({"default_egress": True}, ["IPv4 None None", "IPv6 None None"]),
+    ],
+    ids=["declared and default", "declared alone", "nothing", "not compared", "default again"],
+)
+def test_what_goes_out_is_as_declared(engine, stack, changes, left):
+    task = declared(engine, **changes)
+    planned = engine.run(task, check=True).results[0]
+    result = engine.run(task).results[0]
+    assert planned["actions"] == result["actions"]
+    assert outgoing(engine) == left
+    assert not engine.run(task).results[0]["changed"]
+
+
+def test_taken_down_to_nothing(engine, stack):
+    run = engine.run(engine.instances("ada", state="absent"), engine.stack(state="absent"))
+    assert [result.get("msg") for result in run.results if result.get("failed")] == []
+    assert not any(engine.remains().values())
