@@ -28,6 +28,7 @@ CLOUDS = Path(os.environ.get("OS_CLIENT_CONFIG_FILE", "/var/lib/coursevm/dev_clo
 ADMIN = "coursevm-dev-admin"
 OWN_BIN, PEERS_BIN = Path(sys.executable).parent, REPOSITORY / ".cache/bench/bin"
 LOGS = REPOSITORY / "build/bench"
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CONCURRENCIES = (4, 8, 16)
 CLIENTS = ("coursevm", *(f"floor-{workers}" for workers in CONCURRENCIES), "heat", "openstack_cloud")
 USUAL = ("coursevm:3", *(f"floor-{workers}:3" for workers in CONCURRENCIES), "heat", "openstack_cloud")
@@ -101,13 +102,13 @@ def own_project(admin: Cloud, auth: dict[str, str]) -> Iterator[Project]:
     """The project; removed at the end however it ends, and that is looked at."""
     project = Project(admin, auth)
     try:
+        project.make()
         yield project
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ENDING:
             signal.signal(number, signal.SIG_IGN)
         print("Removing the benchmark's project", flush=True)
-        project.empty()
-        project.remove()
+        project.discard()
         left = in_words(project.traces())
         print(f"Left of it on the cloud: {left}", flush=True)
         if left != "nothing":
@@ -248,7 +249,8 @@ def main() -> int:
     )
     parser.add_argument("--report", type=Path, default=REPOSITORY / "docs/performance.md", help="file to write")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in ENDING:
+        signal.signal(number, signal.default_int_handler)
     LOGS.mkdir(parents=True, exist_ok=True)
     try:
         need_peers_venv(arguments.peers)
@@ -267,7 +269,7 @@ def main() -> int:
         arguments.report.write_text(page)
         print(f"\n{page}\nWritten to {arguments.report}")
         return 1 if any(note.startswith("failed") for note in bench.notes) else 0
-    except (BenchError, MeasureError, Refused, TimeoutError) as error:
+    except (BenchError, MeasureError, Refused, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("bench: interrupted; nothing was written", file=sys.stderr)

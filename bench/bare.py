@@ -36,32 +36,47 @@ class Cloud:
     def __init__(self, auth: dict[str, str]) -> None:
         """Log in with the ``auth`` of an entry of clouds.yaml. Raises Refused, OSError."""
         self._kept = threading.local()
-        self._token = ""
         self._endpoints = {"identity": auth["auth_url"]}
         domain = {"name": auth.get("user_domain_name", "Default")}
         user = {"name": auth["username"], "password": auth["password"], "domain": domain}
         project = {"name": auth["project_name"], "domain": {"name": auth.get("project_domain_name", "Default")}}
         identity = {"methods": ["password"], "password": {"user": user}}
-        body = {"auth": {"identity": identity, "scope": {"project": project}}}
-        answer = self.call("identity", "POST", "/auth/tokens", body)["token"]
-        self.project_id = answer["project"]["id"]
-        for service in answer["catalog"]:
+        self._login_body = {"auth": {"identity": identity, "scope": {"project": project}}}
+        granted = self._login()
+        self.project_id = granted["project"]["id"]
+        for service in granted["catalog"]:
             if service["type"] != "identity":
                 url = next(endpoint["url"] for endpoint in service["endpoints"] if endpoint["interface"] == "public")
                 version = VERSIONS.get(service["type"], "")
                 self._endpoints[service["type"]] = url if url.endswith(version) else url + version
 
+    def _login(self) -> dict[str, Any]:
+        self._token = ""
+        response, text = self._send("identity", "POST", "/auth/tokens", self._login_body)
+        if response.status >= 400:
+            raise Refused(response.status, f"HTTP {response.status} to the login: {text.decode()[:300]}")
+        self._token = response.headers["X-Subject-Token"]
+        return json.loads(text)["token"]
+
     def call(self, service: str, method: str, path: str, body: Any = None) -> dict[str, Any]:
-        """One request; {} when the answer is empty. Raises Refused, OSError."""
-        url = urlsplit(self._endpoints[service] + path)
-        target = url.path + (f"?{url.query}" if url.query else "")
-        headers = {"Accept": "application/json", "Content-Type": "application/json", "X-Auth-Token": self._token}
-        response, text = self._exchange(url.netloc, method, target, json.dumps(body) if body else None, headers)
+        """One request, and another after a new login when the old one has expired; {} when the answer is empty.
+
+        Raises Refused, OSError.
+        """
+        response, text = self._send(service, method, path, body)
+        if response.status == 401:
+            self._login()
+            response, text = self._send(service, method, path, body)
         if response.status >= 400:
             said = f"HTTP {response.status} to {method} {service} {path}: {text.decode()[:300]}"
             raise Refused(response.status, said)
-        self._token = response.headers.get("X-Subject-Token", self._token)
         return json.loads(text) if text else {}
+
+    def _send(self, service: str, method: str, path: str, body: Any) -> tuple[http.client.HTTPResponse, bytes]:
+        url = urlsplit(self._endpoints[service] + path)
+        target = url.path + (f"?{url.query}" if url.query else "")
+        headers = {"Accept": "application/json", "Content-Type": "application/json", "X-Auth-Token": self._token}
+        return self._exchange(url.netloc, method, target, json.dumps(body) if body else None, headers)
 
     def _exchange(self, host: str, *request: Any) -> tuple[http.client.HTTPResponse, bytes]:
         connections = vars(self._kept)

@@ -64,7 +64,8 @@ class AccessLogs:
 
     def in_container(self, *command: str) -> str:
         """Output of a command in the dev cloud's container."""
-        process = subprocess.run(["podman", "exec", CONTAINER, *command], capture_output=True, text=True, check=False)
+        podman = ["podman", "exec", CONTAINER, *command]
+        process = subprocess.run(podman, capture_output=True, text=True, check=False)
         if process.returncode:
             raise MeasureError(
                 f"podman exec {CONTAINER} {command[0]}: {process.stderr.strip()}. "

@@ -34,34 +34,47 @@ class Project:
     """The project and a user in it. ``auth`` is an entry of clouds.yaml for that user."""
 
     def __init__(self, admin: Cloud, admin_auth: dict[str, str]) -> None:
-        """Make project and user, without quotas; whatever a killed run left of them is removed before."""
         self._admin = admin
-        self._users: list[str] = []
+        self._user: Cloud | None = None
+        self.project_id: str | None = None
         self.auth = {**admin_auth, "username": NAME, "password": secrets.token_urlsafe(), "project_name": NAME}
-        self.project_id = self._found("/projects", "projects")
-        if self.project_id:
-            print("Removing what an earlier run, that was killed, left behind", flush=True)
-            self._join()
-            self.empty()
-            self.remove()
+
+    def make(self) -> None:
+        """Make project and user, without quotas; what a killed run left of them is removed before."""
+        if self._found("/projects", "projects"):
+            print("Removing what a run that was killed left behind", flush=True)
+            self.discard()
+            self._user = None
         description = "made by `make bench`, which removes it at the end"
-        body = {"project": {"name": NAME, "domain_id": "default", "description": description}}
-        self.project_id = admin.call("identity", "POST", "/projects", body)["project"]["id"]
+        body = {"name": NAME, "domain_id": "default", "description": description}
+        self.project_id = self._admin.call("identity", "POST", "/projects", {"project": body})["project"]["id"]
         self._join()
+
+    def discard(self) -> None:
+        """Remove project and user with all that is in the project, as far as there is any."""
+        if project_id := self._found("/projects", "projects"):
+            self.project_id = project_id
+            if not self._user:
+                self._join()
+            self.empty()
+            self._remove()
+        if user_id := self._found("/users", "users"):
+            self._admin.delete("identity", f"/users/{user_id}")
 
     def _found(self, path: str, key: str) -> str | None:
         return next((entry["id"] for entry in self._admin.list("identity", path, key, name=NAME)), None)
 
     def _join(self) -> None:
-        """A new user in the project, and no limits for it."""
+        """A user in the project, and no limits for it."""
         admin = self._admin
-        if stale := self._found("/users", "users"):
-            admin.delete("identity", f"/users/{stale}")
-        body = {"user": {"name": NAME, "password": self.auth["password"], "domain_id": "default"}}
-        self.user_id = admin.call("identity", "POST", "/users", body)["user"]["id"]
+        user = {"name": NAME, "password": self.auth["password"], "domain_id": "default"}
+        if user_id := self._found("/users", "users"):  # kept, because a stack relies on who made it
+            admin.call("identity", "PATCH", f"/users/{user_id}", {"user": {"password": user["password"]}})
+        else:
+            user_id = admin.call("identity", "POST", "/users", {"user": user})["user"]["id"]
         for role in admin.list("identity", "/roles", "roles"):
             if role["name"] in ROLES:
-                path = f"/projects/{self.project_id}/users/{self.user_id}/roles/{role['id']}"
+                path = f"/projects/{self.project_id}/users/{user_id}/roles/{role['id']}"
                 admin.call("identity", "PUT", path)
         limits = dict.fromkeys(("instances", "cores", "ram", "server_groups"), -1)
         admin.call("compute", "PUT", f"/os-quota-sets/{self.project_id}", {"quota_set": limits})
@@ -119,14 +132,13 @@ class Project:
             if error.status not in (400, 403, 404, 409):
                 raise
 
-    def remove(self) -> None:
-        """Remove the project, which must be empty, its user, quotas and default security group."""
+    def _remove(self) -> None:
+        """Remove the project, which must be empty, its quotas and default security group."""
         admin = self._admin
         for group in self._seen_by_admin("/security-groups"):
             admin.delete("network", f"/security-groups/{group['id']}")
         admin.delete("compute", f"/os-quota-sets/{self.project_id}")
         admin.delete("network", f"/quotas/{self.project_id}")
-        admin.delete("identity", f"/users/{self.user_id}")
         admin.delete("identity", f"/projects/{self.project_id}")
 
     def traces(self) -> dict[str, list[dict[str, Any]]]:
