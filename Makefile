@@ -83,7 +83,7 @@ integration: $(TESTING)
 	$(BIN)/pytest tests/integration/demo
 	$(BIN)/pytest tests/integration --ignore tests/integration/demo
 
-# Minutes to half an hour; nothing else should run on the machine. SIZES: students; PEERS: client[:repetitions]
+# An hour or so; nothing else should run on the machine. SIZES: students; PEERS: client[:repetitions]; REPORT: file
 bench: $(RUNTIME) $(PEERS_VENV)/.installed  ## Compare with other clients on the dev cloud (SIZES="10 50", PEERS=…)
 	$(BIN)/python -m bench $(if $(SIZES),--sizes $(SIZES)) $(if $(PEERS),--peers $(PEERS)) $(if $(REPORT),--report $(REPORT))
 

@@ -31,7 +31,7 @@ LOGS = REPOSITORY / "build/bench"
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CONCURRENCIES = (4, 8, 16)
 CLIENTS = ("coursevm", *(f"floor-{workers}" for workers in CONCURRENCIES), "heat", "openstack_cloud")
-USUAL = ("coursevm:3", *(f"floor-{workers}:3" for workers in CONCURRENCIES), "heat", "openstack_cloud")
+USUAL = ("coursevm:3", "floor-4", "floor-8:3", "floor-16", "heat", "openstack_cloud")
 
 
 class BenchError(Exception):
