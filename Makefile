@@ -10,6 +10,7 @@ IN_PLACE := .ansible/collections/ansible_collections/ouseful/coursevm
 RUNTIME  := $(VENV)/.runtime $(IN_PLACE)
 TESTING  := $(VENV)/.testing $(IN_PLACE)
 PLAY      = $(BIN)/ansible-playbook
+PEERS_VENV := .cache/bench
 
 # The demo's own cloud and vault password; a command line or an environment that names others wins.
 # The password file is named only to what makes or needs it: ansible refuses to start on one that is not there.
@@ -18,8 +19,8 @@ demo site verify password: export ANSIBLE_VAULT_PASSWORD_FILE ?= $(CURDIR)/$(STA
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev-cloud dev-cloud-stop dev-cloud-destroy image site verify password ssh \
-        test lint sanity unit molecule integration dev-cloud-test clean
+.PHONY: help setup demo dev-cloud dev-cloud-stop dev-cloud-destroy image site verify password \
+        test lint sanity unit molecule integration dev-cloud-test bench clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +89,10 @@ dev-cloud-test: $(TESTING)  ## Break and mend a second dev cloud, and destroy it
 	tests/integration/dev_cloud/mend.sh
 	tests/integration/dev_cloud/destroy.sh
 
+# An hour or so; nothing else should run on the machine. SIZES: students; PEERS: client[:repetitions]; REPORT: file
+bench: $(RUNTIME) $(PEERS_VENV)/.installed  ## Compare with other clients on the dev cloud (SIZES="10 50", PEERS=…)
+	$(BIN)/python -m bench $(if $(SIZES),--sizes $(SIZES)) $(if $(PEERS),--peers $(PEERS)) $(if $(REPORT),--report $(REPORT))
+
 clean:  ## Remove what was installed and built here (not the cloud, not the credentials)
 	rm -rf $(VENV) .ansible .cache build .pytest_cache .hypothesis .ruff_cache
 
@@ -102,6 +107,11 @@ $(VENV)/.runtime: requirements/runtime.txt | $(VENV)/bin/pip
 
 $(VENV)/.testing: requirements/test.txt $(VENV)/.runtime
 	$(BIN)/pip install --quiet -r $<
+	@touch $@
+
+$(PEERS_VENV)/.installed: requirements/bench.txt
+	$(PYTHON) -m venv --clear $(PEERS_VENV)
+	$(PEERS_VENV)/bin/pip install --quiet -r $<
 	@touch $@
 
 $(IN_PLACE):

@@ -18,9 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO
 
+from ansible_collections.ouseful.coursevm.plugins.module_utils.lazily import lazily
 from ansible_collections.ouseful.coursevm.plugins.module_utils.suggest import closest
 
 try:
+    lazily("openstack", runs_for={"connection"})  # the client of every service: half of the time of the import
     import openstack.config
     from keystoneauth1 import exceptions as ksa_exceptions
     from openstack import exceptions as sdk_exceptions

@@ -1,0 +1,1 @@
+"""Compares clients that make the same cohort on the dev cloud; see README.md."""

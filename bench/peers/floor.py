@@ -1,0 +1,157 @@
+"""The fewest requests that make the same cohort, as concurrent as asked: how fast this cloud is with any client.
+
+It checks nothing, repeats nothing and marks nothing as its own, so it is no way to work.
+
+Usage: floor.py cold|unchanged|teardown SIZE CONCURRENCY
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import yaml
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from bench.bare import Cloud, concurrently, credentials
+
+COHORT = yaml.safe_load((Path(__file__).parents[1] / "cohort.yml").read_text())
+NAME = COHORT["bench_name"]
+POLL_EVERY = 1  # seconds
+PATIENCE = 600  # seconds
+
+
+class Floor:
+    """The cohort, `workers` requests at a time."""
+
+    def __init__(self, cloud: Cloud, size: int, workers: int) -> None:
+        self.cloud = cloud
+        self.students = [f"s{number}" for number in range(1, size + 1)]
+        self.together = partial(concurrently, lambda request: request(), workers=workers)
+
+    def _get(self, service: str, path: str, key: str, **query: str) -> partial:
+        return partial(self.cloud.list, service, path, key, **query)
+
+    def _post(self, service: str, path: str, key: str, body: object) -> partial:
+        return partial(self.cloud.call, service, "POST", path, {key: body})
+
+    def _wait(self, left: partial) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while left():
+            if time.monotonic() > deadline:
+                sys.exit(f"not done after {PATIENCE} s")
+            time.sleep(POLL_EVERY)
+
+    def cold(self) -> None:
+        """Make the cohort."""
+        images, flavors, networks = self.together(
+            [
+                self._get("image", "/images", "images", name=COHORT["bench_image"]),
+                self._get("compute", "/flavors", "flavors"),
+                self._get("network", "/networks", "networks", name=COHORT["bench_external_network"]),
+            ]
+        )
+        flavor = next(flavor["id"] for flavor in flavors if flavor["name"] == COHORT["bench_flavor"])
+        external = networks[0]["id"]
+        gateway = {"external_gateway_info": {"network_id": external}}
+        network, router, group = (
+            next(iter(answer.values()))["id"]
+            for answer in self.together(
+                [
+                    self._post("network", "/networks", "network", {"name": NAME}),
+                    self._post("network", "/routers", "router", {"name": NAME, **gateway}),
+                    self._post("network", "/security-groups", "security_group", {"name": NAME}),
+                ]
+            )
+        )
+        subnet = {"network_id": network, "cidr": COHORT["bench_cidr"], "ip_version": 4}
+        rule = {"security_group_id": group, "direction": "ingress", "protocol": "tcp"}
+        tcp_ports = COHORT["bench_tcp_ports"]
+        rules = [{**rule, "port_range_min": port, "port_range_max": port} for port in tcp_ports]
+        made, _rules = self.together(
+            [
+                self._post("network", "/subnets", "subnet", subnet),
+                self._post("network", "/security-group-rules", "security_group_rules", rules),
+            ]
+        )
+        wanted = [{"name": name, "network_id": network, "security_groups": [group]} for name in self.students]
+        interface = {"subnet_id": made["subnet"]["id"]}
+        _interface, answer = self.together(
+            [
+                partial(self.cloud.call, "network", "PUT", f"/routers/{router}/add_router_interface", interface),
+                self._post("network", "/ports", "ports", wanted),
+            ]
+        )
+        ports = {port["name"]: port["id"] for port in answer["ports"]}
+        server = {"imageRef": images[0]["id"], "flavorRef": flavor, "availability_zone": COHORT["bench_zone"]}
+        servers = [{**server, "name": name, "networks": [{"port": ports[name]}]} for name in self.students]
+        addresses = [{"floating_network_id": external, "port_id": ports[name]} for name in self.students]
+        self.together(
+            [
+                *(self._post("compute", "/servers", "server", body) for body in servers),
+                *(self._post("network", "/floatingips", "floatingip", body) for body in addresses),
+            ]
+        )
+        self._wait(self._get("compute", "/servers", "servers", status="BUILD"))
+
+    def unchanged(self) -> None:
+        """Look at each kind of resource once."""
+        project = {"project_id": self.cloud.project_id}
+        kinds = ("networks", "subnets", "routers", "ports", "floatingips")
+        self.together(
+            [
+                *(self._get("network", f"/{kind}", kind, **project) for kind in kinds),
+                self._get("network", "/security-groups", "security_groups", **project),
+                self._get("compute", "/servers/detail", "servers"),
+                self._get("image", "/images", "images", name=COHORT["bench_image"]),
+            ]
+        )
+
+    def teardown(self) -> None:
+        """Remove the cohort."""
+        project = {"project_id": self.cloud.project_id}
+        servers, addresses, ports, networks, routers, groups = self.together(
+            [
+                self._get("compute", "/servers", "servers"),
+                self._get("network", "/floatingips", "floatingips", **project),
+                self._get("network", "/ports", "ports", **project),
+                self._get("network", "/networks", "networks", **project),
+                self._get("network", "/routers", "routers", **project),
+                self._get("network", "/security-groups", "security_groups", name=NAME),
+            ]
+        )
+
+        def delete(service: str, path: str, resources: list[dict]) -> list[partial]:
+            return [partial(self.cloud.delete, service, f"{path}/{resource['id']}") for resource in resources]
+
+        self.together([*delete("compute", "/servers", servers), *delete("network", "/floatingips", addresses)])
+        self._wait(self._get("compute", "/servers", "servers"))
+        own = [port for port in ports if port["name"] in self.students]
+        subnet = next(port["fixed_ips"][0]["subnet_id"] for port in own)
+        detach = f"/routers/{routers[0]['id']}/remove_router_interface"
+        self.together(
+            [
+                partial(self.cloud.call, "network", "PUT", detach, {"subnet_id": subnet}),
+                *delete("network", "/ports", own),
+            ]
+        )
+        self.together(
+            [
+                *delete("network", "/routers", routers),
+                *delete("network", "/networks", networks),
+                *delete("network", "/security-groups", groups),
+            ]
+        )
+
+
+def main(step: str, size: str, workers: str) -> None:
+    """Carry out one step."""
+    cloud = Cloud(credentials(Path(os.environ["OS_CLIENT_CONFIG_FILE"]), os.environ["OS_CLOUD"]))
+    getattr(Floor(cloud, int(size), int(workers)), step)()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
