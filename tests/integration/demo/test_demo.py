@@ -1,6 +1,6 @@
-"""The demo as a newcomer runs it: `make demo`, `make demo` again, and then questions to what it left running.
+"""The demo as a newcomer runs it: `make demo`, Ctrl-C, `make demo`, once more, and questions to what it left running.
 
-The first run is the proof in itself: its play `verify` logs in through the floating IP and has a kernel compute.
+The first whole run is the proof in itself: its play `verify` logs in through the floating IP and has a kernel compute.
 """
 
 from __future__ import annotations
@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -64,10 +66,29 @@ def on_vm(student: str, command: str) -> tuple[bool, str]:
     return answer[1] == "0", output[answer.end() :]
 
 
+def interrupt(*command: str, at: str) -> str:
+    """Run a command and press Ctrl-C five seconds after it printed ``at``; what it printed until its end."""
+    process = subprocess.Popen(
+        command, cwd=REPOSITORY, text=True, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    lines = []
+    for line in process.stdout:
+        sys.stdout.write(line)
+        lines.append(line)
+        if at in line:
+            time.sleep(5)
+            os.killpg(process.pid, signal.SIGINT)
+    output = "".join(lines)
+    assert at in output
+    assert process.wait() != 0
+    return output
+
+
 @pytest.fixture(scope="module")
 def first_run() -> str:
     """From the cached image of the cloud: VMs that another checkout left in it know that one's keys only."""
     run("make", "dev-cloud-destroy")
+    assert "Traceback" not in interrupt("make", "demo", at="Declare the students' VMs")
     return run("make", "demo")
 
 
