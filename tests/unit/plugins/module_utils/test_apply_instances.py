@@ -134,9 +134,10 @@ def test_a_list_whose_answer_is_lost_is_not_made_twice(server, pauses, trouble):
 
 def test_of_a_refused_list_each_is_tried_and_the_quota_asked_once(server, pauses):
     used_up = (409, {"NeutronError": {"message": "Quota exceeded for resources: ['port']."}})
-    one = (201, {"ports": [port("ada")]})
+    one = (201, {"port": port("ada")})
     up = poll(server_body("ada"))
     results, _told = run(server, used_up, one, used_up, made("ada"), ADDRESSES[0], up)
+    assert [list(body) for body in posted(server, "/ports")] == [["ports"], ["port"], ["port"]]
     assert results["ada"].error is None
     assert results["grace"].error.startswith("create port: A quota of the project is used up")
     assert results["grace"].done == []

@@ -81,7 +81,7 @@ def test_networks_and_subnets_are_made_in_lists_and_routers_each(server, pauses)
 
 
 def test_a_quota_that_is_used_up_stops_one_student_and_not_the_other(server, pauses):
-    one = [(201, {"networks": [network("ada")]}), QUOTA, (201, {"subnets": [subnet("ada")]})]
+    one = [(201, {"network": network("ada")}), QUOTA, (201, {"subnet": subnet("ada")})]
     ada, grace = run(server, QUOTA, *one, *ROUTERS[:2])
     assert ada.error is None
     assert len(ada.done) == 4
