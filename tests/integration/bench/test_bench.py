@@ -76,11 +76,22 @@ def test_nothing_is_left(ran):
     assert "Left of it on the cloud: nothing" in ran[0]
 
 
+def terminal_signals() -> None:
+    """Listen to Ctrl-C also where these tests run in the background, which ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_nothing_is_left_when_it_is_interrupted(tmp_path):
     page = tmp_path / "performance.md"
     command = [sys.executable, "-m", "bench", "--sizes", "2", "--peers", "coursevm", "floor-4", "--report", str(page)]
     process = subprocess.Popen(
-        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command,
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=terminal_signals,
     )
     seen = []
     for line in process.stdout:
