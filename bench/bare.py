@@ -86,10 +86,11 @@ class Cloud:
             connection.request(*request)
             response = connection.getresponse()
             return response, response.read()
-        except (ConnectionError, http.client.BadStatusLine):
+        except BaseException as error:
+            # Also after Ctrl-C: half-way through an exchange it can't be used again
             connection.close()
             del connections[host]
-            if reused:  # the server had closed it meanwhile
+            if reused and isinstance(error, ConnectionError | http.client.BadStatusLine):  # the server had closed it
                 return self._exchange(host, *request)
             raise
 

@@ -69,12 +69,11 @@ def on_vm(student: str, command: str) -> tuple[bool, str]:
 def interrupt(*command: str, at: str) -> str:
     """Run a command and press Ctrl-C five seconds after it printed ``at``; what it printed until its end."""
     process = subprocess.Popen(
-        command,
+        # A background job, which these tests may be part of, ignores it
+        ["env", "--default-signal=INT", *command],
         cwd=REPOSITORY,
         text=True,
         start_new_session=True,
-        # A background job, which these tests may be part of, ignores it
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
