@@ -73,6 +73,7 @@ class Port(Resource):
     device_owner: str = ""
     subnet_ids: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
+    security_group_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -430,6 +431,7 @@ def port(body: dict[str, Any]) -> Port:
         device_owner=body["device_owner"],
         subnet_ids=tuple(address["subnet_id"] for address in body["fixed_ips"]),
         addresses=tuple(address["ip_address"] for address in body["fixed_ips"]),
+        security_group_ids=tuple(sorted(body["security_groups"])),
     )
 
 

@@ -201,7 +201,7 @@ class _Student:
             steps.append(self._action("delete", "port", port.name, id=port.id, note="it is on another network"))
         if steps or not self.ports:
             steps.append(self._action("create", "port", self.wanted.name))
-        return steps
+        return steps or self._port_changes()
 
     def _changes_in_place(self) -> list[Action]:
         steps = []
@@ -212,20 +212,22 @@ class _Student:
         if after and self._takes_metadata():
             facts = {"id": self.server.id, "before": before, "after": after}
             steps.append(self._action("change", "metadata", self.wanted.name, **facts))
-        groups = self._wanted_groups()
-        if (
-            groups is not None
-            and self._is_built()
-            and not self._has_foreign_port()
-            and self.server.security_groups != groups
-        ):
-            facts = {
-                "id": self.ports[0].id if self.ports else None,
-                "before": {"security_groups": self.server.security_groups},
-                "after": {"security_groups": groups},
-            }
-            steps.append(self._action("change", "port", self.wanted.name, **facts))
+        steps += self._port_changes()
         return steps
+
+    def _port_changes(self) -> list[Action]:
+        """Other security groups for the port; before the second look, which knows it, for the server."""
+        names = self.state.names
+        groups = names.security_groups if names else self.desired.security_groups
+        if groups is None or self._has_foreign_port():
+            return []
+        known = self.server.security_groups if self.server and self._is_built() else None
+        port = self.ports[0] if names else None
+        if port.security_group_ids == names.security_group_ids if port else known == groups:
+            return []
+        before = {"security_groups": known or (port.security_group_ids if port else None)}
+        facts = {"id": port.id if port else None, "before": before, "after": {"security_groups": groups}}
+        return [self._action("change", "port", self.wanted.name, **facts)]
 
     def _metadata_changes(self) -> tuple[dict[str, str | None], dict[str, str]]:
         """The declared metadata that differs, as it is and as it is to be; a rebuild sets it by itself."""
@@ -246,9 +248,6 @@ class _Student:
     def _is_built(self) -> bool:
         """Nova knows network, zone and groups of a server only when it is built."""
         return self.server.status != "BUILD"
-
-    def _wanted_groups(self) -> tuple[str, ...] | None:
-        return self.state.names.security_groups if self.state.names else self.desired.security_groups
 
     def _kept_port(self) -> seen.Port | None:
         """The present port, unless this plan replaces it."""

@@ -134,11 +134,12 @@ def apply_to_cohort(desired, state, plan):
                 state = replace(state, floating_ips=without(state.floating_ips, action.id))
             case "create", "port":
                 network_id, _name = state.names.networks[desired.network_of(wanted[action.student])]
-                made = seen.Port(new_id("port"), action.name, owner, network_id, addresses=(new_id("10.0.0"),))
+                groups = state.names.security_group_ids or ("sg-default",)
+                facts = {"addresses": (new_id("10.0.0"),), "security_group_ids": groups}
+                made = seen.Port(new_id("port"), action.name, owner, network_id, **facts)
                 state = replace(state, ports=(*state.ports, made))
             case "create", "server":
                 port = port_of(state, action.student)
-                groups = state.names.security_groups
                 on_volume = desired.volume_size is not None
                 facts = desired.lasting_facts(state.image_id)
                 made = seen.Server(
@@ -149,7 +150,7 @@ def apply_to_cohort(desired, state, plan):
                     flavor=state.names.flavor,
                     networks=(state.names.networks[desired.network_of(wanted[action.student])][1],),
                     addresses=port.addresses,
-                    security_groups=("default",) if groups is None else groups,
+                    security_groups=groups_of(port),
                     metadata=tuple(sorted({**wanted[action.student].full_metadata, **facts}.items())),
                     key_name=desired.key_name,
                     config_drive=bool(desired.config_drive),
@@ -178,6 +179,11 @@ def port_of(state, student):
     return port
 
 
+def groups_of(port):
+    """Nova's names of a port's security groups."""
+    return tuple(sorted({"sg-1": "coursevm-demo", "sg-default": "default"}[group] for group in port.security_group_ids))
+
+
 def bound(state, address_id, student):
     """The state with a floating IP on the student's port."""
     port = port_of(state, student)
@@ -203,7 +209,12 @@ def changed_server(state, action, kind):
             return replace(server, security_groups=action.after["security_groups"])
         return replace(server, **action.after)
 
-    return replace(state, servers=tuple(change(server) for server in state.servers))
+    state = replace(state, servers=tuple(change(server) for server in state.servers))
+    if kind != "port":
+        return state
+    groups = state.names.security_group_ids
+    ports = (replace(p, security_group_ids=groups) if p.id == action.id else p for p in state.ports)
+    return replace(state, ports=tuple(ports))
 
 
 def waited_for(server):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
@@ -9,9 +10,11 @@ import pytest
 from hypothesis import settings
 from misbehaving import Server
 
-# How long one example takes says more about the machine than about the code.
-settings.register_profile("coursevm", deadline=None)
-settings.load_profile("coursevm")
+# How long one example takes says more about the machine than about the code. The same examples in every run, so that a
+# red run is the change's own doing; to look for new ones: HYPOTHESIS_PROFILE=search make unit
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.register_profile("search", deadline=None, max_examples=5000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ def port(student):
         "network_id": "net-1",
         "device_id": "",
         "device_owner": "",
+        "security_groups": ["sg-1"],
         "fixed_ips": [{"subnet_id": "sub", "ip_address": "10.0.0.5"}],
     }
 
