@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.lazily import lazily
 from ansible_collections.ouseful.coursevm.plugins.module_utils.suggest import closest
@@ -50,12 +50,15 @@ API_PATHS = {"compute": "v2.1", "network": "v2.0", "image": "v2"}
 # Stein (2019): tags with the creation (2.52), flavor by name in a server's details (2.47).
 COMPUTE_MICROVERSION = "2.72"
 
+Result = TypeVar("Result")
+
 # What keystoneauth has to say is said in this module's errors; on stderr it would only spoil the module's answer.
 logging.getLogger("keystoneauth").addHandler(logging.NullHandler())
 
 # Seconds for one request, where nobody says.
 API_TIMEOUT = 60
 ATTEMPTS = 5
+LOGIN_ATTEMPTS = 3
 RETRIED = {429, 500, 502, 503, 504}
 # Seconds; a Retry-After beyond that is an error to report, not a reason to sit there.
 LONGEST_PAUSE = 120
@@ -65,14 +68,26 @@ class CloudError(Exception):
     """Anything that went wrong with the cloud, in words for the person who runs the playbook.
 
     ``status`` is the HTTP status, None when there was no answer. ``lost`` tells that a creating request may have been
-    carried out although its answer was not received; ``timed_out`` that it may still be going on.
+    carried out although its answer was not received; ``timed_out`` that it may still be going on. ``passing`` tells
+    that the same may be asked for again, after ``retry_after`` seconds where the cloud says so.
     """
 
-    def __init__(self, message: str, status: int | None = None, *, lost: bool = False, timed_out: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        status: int | None = None,
+        *,
+        lost: bool = False,
+        timed_out: bool = False,
+        passing: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.lost = lost
         self.timed_out = timed_out
+        self.passing = passing
+        self.retry_after = retry_after
 
     @property
     def is_quota(self) -> bool:
@@ -97,10 +112,7 @@ class Cloud:
         self._session = region.get_session()
         self._session.timeout = self._session.timeout or API_TIMEOUT
         self._session.session.hooks["response"].append(self._count)
-        try:
-            self._access = region.get_auth().get_access(self._session)
-        except Exception as error:
-            raise self._login_error(error) from error
+        self._access = _patiently(self._log_in, LOGIN_ATTEMPTS)
         self.project_id = self._access.project_id
         self.project_name = self._access.project_name
         self.user_name = self._access.username
@@ -110,6 +122,12 @@ class Cloud:
     def _count(self, response: Any, *args: Any, **kwargs: Any) -> None:
         with self._count_lock:
             self.requests += 1
+
+    def _log_in(self) -> Any:
+        try:
+            return self._region.get_auth().get_access(self._session)
+        except Exception as error:
+            raise self._login_error(error) from error
 
     def _login_error(self, error: Exception) -> CloudError:
         where = f"the identity service of cloud '{self.name}' at {self._auth_url}"
@@ -127,9 +145,17 @@ class Cloud:
             )
         if isinstance(error, ksa_exceptions.ConnectionError | ksa_exceptions.DiscoveryFailure):
             return CloudError(
-                f"Cannot reach {where}: {_short(error)}. Check auth_url, and that this machine may connect to it."
+                f"Cannot reach {where}: {_short(error)}. Check auth_url, and that this machine may connect to it.",
+                # Who waited for a time-out, which a firewall makes, isn't kept waiting for another.
+                passing=not isinstance(error, ksa_exceptions.ConnectTimeout),
             )
-        return CloudError(f"Logging in at {where} failed: {_short(error)}", status=getattr(error, "http_status", None))
+        status, response = getattr(error, "http_status", None), getattr(error, "response", None)
+        return CloudError(
+            f"Logging in at {where} failed: {_short(error)}",
+            status,
+            passing=status in RETRIED,
+            retry_after=None if response is None else _retry_after(response),
+        )
 
     def endpoint(self, service: str) -> str:
         """URL of a service ('compute', 'network', 'image') with its API version, without a slash at the end."""
@@ -171,32 +197,19 @@ class Cloud:
         sending = {"json": body, "params": query, "headers": {"Accept": "application/json", **content_type}}
         # keystoneauth takes these two only with a value
         sending |= {key: value for key, value in (("data", file), ("timeout", timeout)) if value is not None}
-        pause = 1.0
-        for attempt in range(1, ATTEMPTS + 1):
+
+        def once() -> dict[str, Any]:
+            response = self._send(service, method, path, sending)
+            if missing_ok and response.status_code == 404:
+                return {}
+            if response.status_code >= 400:
+                raise self._refusal(service, method, path, response)
             try:
-                response = self._send(service, method, path, sending)
-            except ksa_exceptions.ConnectionError as error:
-                failure = CloudError(
-                    f"No answer from {self._where(service, method, path)}: {_short(error)}",
-                    lost=method == "POST",
-                    timed_out=isinstance(error, ksa_exceptions.ConnectTimeout),
-                )
-                wanted_pause = None
-            else:
-                if response.status_code < 400 or (missing_ok and response.status_code == 404):
-                    return response.json() if response.content and response.status_code < 400 else {}
-                failure = self._refusal(service, method, path, response)
-                wanted_pause = _retry_after(response)
-                if response.status_code not in RETRIED:
-                    raise failure
-            if attempt == ATTEMPTS or failure.lost or file:
-                raise failure
-            pause = wanted_pause if wanted_pause is not None else pause
-            if pause > LONGEST_PAUSE:
-                raise failure
-            time.sleep(pause)
-            pause *= 2
-        raise AssertionError("unreachable")
+                return response.json() if response.content else {}
+            except ValueError as error:
+                raise self._no_answer(service, method, path, "what came is no JSON") from error
+
+        return _patiently(once, 1 if file else ATTEMPTS)
 
     def _send(self, service: str, method: str, path: str, sending: dict[str, Any]) -> Any:
         try:
@@ -220,14 +233,22 @@ class Cloud:
             ) from error
         except ksa_exceptions.Unauthorized as error:
             raise CloudError(f"Cloud '{self.name}' refused the login: {_short(error)}", status=401) from error
-        except ksa_exceptions.SSLError as error:
+        except ksa_exceptions.SSLError as error:  # which is a ConnectionError, too
             raise CloudError(
                 f"The certificate of {self.endpoint(service)} is not trusted: {_short(error)}. "
                 "Give the CA's file in ca_cert (or cacert in clouds.yaml)."
             ) from error
+        except ksa_exceptions.ConnectionError as error:
+            timed_out = isinstance(error, ksa_exceptions.ConnectTimeout)
+            raise self._no_answer(service, method, path, _short(error), timed_out=timed_out) from error
 
     def _where(self, service: str, method: str, path: str) -> str:
         return f"the {service} service of cloud '{self.name}' ({method} {self.endpoint(service)}{path})"
+
+    def _no_answer(self, service: str, method: str, path: str, reason: str, *, timed_out: bool = False) -> CloudError:
+        lost = method == "POST"
+        message = f"No answer from {self._where(service, method, path)}: {reason}"
+        return CloudError(message, lost=lost, timed_out=timed_out, passing=not lost)
 
     def _refusal(self, service: str, method: str, path: str, response: Any) -> CloudError:
         status = response.status_code
@@ -240,7 +261,14 @@ class Cloud:
         if status == 403:
             text = f"the project's user may not do this: {text}"
         where = self._where(service, method, path)
-        return CloudError(f"HTTP {status} from {where}: {text}", status, lost=lost, timed_out=status == 504)
+        return CloudError(
+            f"HTTP {status} from {where}: {text}",
+            status,
+            lost=lost,
+            timed_out=status == 504,
+            passing=status in RETRIED and not lost,
+            retry_after=_retry_after(response),
+        )
 
     def get(self, service: str, path: str, query: Any = None, missing_ok: bool = False) -> dict[str, Any]:
         """One GET request."""
@@ -271,6 +299,21 @@ class Cloud:
     def delete(self, service: str, path: str) -> None:
         """One DELETE request; what is gone already is no error."""
         self.request(service, "DELETE", path, missing_ok=True)
+
+
+def _patiently(ask: Callable[[], Result], attempts: int) -> Result:
+    """What ``ask`` returns; asked again, after growing pauses, as long as its error is a passing one."""
+    pause = 1.0
+    for attempt in range(1, attempts + 1):
+        try:
+            return ask()
+        except CloudError as error:
+            pause = pause if error.retry_after is None else error.retry_after
+            if attempt == attempts or not error.passing or pause > LONGEST_PAUSE:
+                raise
+        time.sleep(pause)
+        pause *= 2
+    raise AssertionError("unreachable")
 
 
 def concurrently(function: Callable[[Any], Any], items: Iterable[Any], workers: int) -> list[Any]:

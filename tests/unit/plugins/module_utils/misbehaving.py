@@ -19,12 +19,12 @@ class Misbehaving(BaseHTTPRequestHandler):
         """Answer any request."""
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length)) if length else None
-        if self.path == "/v3/auth/tokens":
+        if self.path == "/v3/auth/tokens" and not self.server.logins:
             password = body["auth"]["identity"]["password"]["user"]["password"]
             self.send(*((201, self.server.token()) if password == "right" else (401, {"error": {"message": "no"}})))
             return
         self.server.seen.append((self.command, self.path, body))
-        status, *rest = self.server.answers.pop(0)
+        status, *rest = (self.server.logins if self.path == "/v3/auth/tokens" else self.server.answers).pop(0)
         if status == DROP:
             self.close_connection = True
             return
@@ -46,11 +46,12 @@ class Misbehaving(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """The server with its list of answers to come and of requests seen."""
+    """The server with its list of answers to come and of requests seen; ``logins`` come before a right one."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Misbehaving)
         self.answers = []
+        self.logins = []
         self.seen = []
         self.url = f"http://127.0.0.1:{self.server_port}"
 

@@ -37,6 +37,25 @@ def test_a_wrong_password_is_said(server):
     assert caught.value.status == 401
 
 
+def test_a_login_that_is_turned_away_is_tried_again(server, pauses):
+    server.logins = [(429, {}, {"Retry-After": 3}), (503, "<h1>Down</h1>")]
+    assert login(server).project_id == "p-1"
+    assert pauses == [3, 6]
+
+
+def test_a_login_whose_answer_is_lost_is_tried_again(server, pauses):
+    server.logins = [(DROP,)]
+    assert login(server).project_id == "p-1"
+    assert pauses == [1]
+
+
+def test_a_login_that_is_never_answered_is_given_up_in_words(server, pauses):
+    server.logins = [(503, "<h1>Down</h1>")] * cloud.LOGIN_ATTEMPTS
+    with pytest.raises(CloudError, match=r"Logging in at the identity service .* failed") as caught:
+        login(server)
+    assert caught.value.status == 503
+
+
 def test_pages_are_followed(server):
     link = f"{server.url}/net/v2.0/ports?marker=1"
     server.answers = [
@@ -89,6 +108,19 @@ def test_a_refusal_is_not_repeated_and_a_quota_is_named(server, pauses):
             connected.post(service, "/things", {})
         assert caught.value.is_quota is quota
     assert pauses == []
+
+
+CUT = (200, '{"port": {"id"', {"Content-Length": 100, "Connection": "close"})
+
+
+@pytest.mark.parametrize("trouble", [CUT, (200, '{"port": {"id"')], ids=["cut off", "no JSON"])
+def test_half_an_answer_is_none(server, pauses, trouble):
+    server.answers = [trouble, (200, {"port": {"id": 1}}), trouble]
+    connected = login(server)
+    assert connected.get("network", "/ports/1") == {"port": {"id": 1}}
+    with pytest.raises(CloudError, match="No answer from the network service") as caught:
+        connected.post("network", "/ports", {})
+    assert caught.value.lost
 
 
 @pytest.mark.parametrize("trouble", [(DROP,), (502, "bad gateway")])
@@ -145,7 +177,7 @@ def test_wrong_settings_are_explained(tmp_path, file, asked, message):
         Cloud({"cloud": asked})
 
 
-def test_an_unreachable_cloud_is_said_with_its_address():
+def test_an_unreachable_cloud_is_said_with_its_address(pauses):
     auth = {
         "auth_url": "http://127.0.0.1:1",
         "username": "u",
