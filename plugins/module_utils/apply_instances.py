@@ -19,6 +19,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import Co
 from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import CohortState, Server
 from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import marker, owner_of_marker, tags
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Action, Plan
+from ansible_collections.ouseful.coursevm.plugins.module_utils.rivals import give_way, in_words
 from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import GOALS, REQUESTS, next_status
 from ansible_collections.ouseful.coursevm.plugins.module_utils.waiting import OnTheWay, Outcome, Waiting
 
@@ -156,17 +157,24 @@ class Apply:
         waiting = [action for action in actions if not self.outcomes[action.student].error]
         bodies = [self._port_body(action.student) for action in waiting]
         query = {"project_id": self.cloud.project_id}
-        made = create_many(
-            self.cloud,
-            "/ports",
-            "ports",
-            bodies,
-            same=lambda body: body["description"],
-            look=lambda: self.cloud.list("network", "/ports", "ports", query),
-        )
-        for action, result in zip(waiting, made, strict=True):
+
+        def same(body: dict[str, Any]) -> str:
+            return body["description"]
+
+        def look() -> list[dict[str, Any]]:
+            return self.cloud.list("network", "/ports", "ports", query)
+
+        def remove(own_id: str) -> None:
+            self.cloud.delete("network", f"/ports/{own_id}")
+
+        results = create_many(self.cloud, "/ports", "ports", bodies, same=same, look=look)
+        made = {same(body): body["id"] for body in results if not isinstance(body, CloudError)}
+        lost = give_way(self.cloud, made, same=same, look=look, remove=remove) if made else {}
+        for action, body, result in zip(waiting, bodies, results, strict=True):
             if isinstance(result, CloudError):
                 self.waiting.fail(action.student, f"create port: {result}")
+            elif same(body) in lost:
+                self.waiting.fail(action.student, in_words("instance", lost[same(body)]))
             else:
                 self.outcomes[action.student].port = observed.port(result)
                 self.outcomes[action.student].done.append(str(action))
@@ -189,7 +197,15 @@ class Apply:
             "port_id": self.outcomes[action.student].port.id,
             "description": marker(self.desired.cohort, action.student, self.desired.floating_network),
         }
-        answer = self._create(action.student, "/floatingips", "floatingip", body)
+        try:
+            answer = self._create(action.student, "/floatingips", "floatingip", body)
+        except CloudError as error:
+            if error.status != 409 or error.is_quota:
+                raise
+            # Neutron gives a port no second one: another run may have made it.
+            answer = self._there("/floatingips", "floatingips").get(action.student)
+            if not answer:
+                raise
         self.outcomes[action.student].floating_ip = observed.floating_ip(answer)
 
     def _bind_floating_ip(self, action: Action) -> None:

@@ -17,20 +17,27 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import Ne
 from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import NetworkStackState, narrowed, ours
 from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import marker
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Action, Plan
+from ansible_collections.ouseful.coursevm.plugins.module_utils.rivals import give_way, in_words
 
 
 def apply(cloud: Cloud, stacks: Sequence[Stack], concurrency: int) -> None:
     """Carry out the plans. What fails for one stack is its ``error`` and doesn't stop the others."""
     names = [stack.desired.name for stack in stacks]
-    _create_list(cloud, stacks, "network", lambda bodies: narrowed("name", names))
-    _create_list(
+    keep_networks = _create_list(cloud, stacks, "network", lambda bodies: narrowed("name", names))
+    keep_subnets = _create_list(
         cloud, stacks, "subnet", lambda bodies: narrowed("network_id", {body["network_id"] for body in bodies})
     )
+    # The later the look, the fewer are the others whose networks can't be seen yet.
+    keep_networks()
+    keep_subnets()
     concurrently(Stack.finish, stacks, concurrency)
 
 
-def _create_list(cloud: Cloud, stacks: Sequence[Stack], kind: str, query: Callable[[list], dict]) -> None:
-    """Create all the networks, or all the subnets, that are planned; ``query`` finds them again."""
+def _create_list(cloud: Cloud, stacks: Sequence[Stack], kind: str, query: Callable[[list], dict]) -> Callable[[], None]:
+    """Create all the networks, or all the subnets, that are planned; ``query`` finds them again.
+
+    Returns what is to be called to keep those only which no other run has made as well.
+    """
     planned = [(stack, action) for stack in stacks if not stack.error for action in stack.taken("create", kind)]
     bodies = [getattr(stack, f"{kind}_body")(action) for stack, action in planned]
 
@@ -41,8 +48,23 @@ def _create_list(cloud: Cloud, stacks: Sequence[Stack], kind: str, query: Callab
         return cloud.list("network", f"/{kind}s", f"{kind}s", query(bodies))
 
     results = create_many(cloud, f"/{kind}s", f"{kind}s", bodies, same=same, look=look)
-    for (stack, action), result in zip(planned, results, strict=True):
+    made = {}
+    for (stack, action), body, result in zip(planned, bodies, results, strict=True):
         stack.take_in(action, result)
+        # Within a network that this run has made itself nobody else is at work.
+        if not isinstance(result, CloudError) and (kind == "network" or not stack.is_new):
+            made[same(body)] = (stack, action, result["id"])
+
+    def remove(own_id: str) -> None:
+        cloud.delete("network", f"/{kind}s/{own_id}")
+
+    def keep() -> None:
+        ids = {key: own_id for key, (_stack, _action, own_id) in made.items()}
+        for key, rival_id in give_way(cloud, ids, same=same, look=look, remove=remove).items():
+            stack, action, _own_id = made[key]
+            stack.leave(action, rival_id)
+
+    return keep if made else lambda: None
 
 
 class Stack:
@@ -57,6 +79,17 @@ class Stack:
         self.remaining = list(plan.actions)
         self.done: list[str] = []
         self.error: str | None = None
+        self.is_new = any((action.verb, action.kind) == ("create", "network") for action in plan.actions)
+
+    @property
+    def begun_at(self) -> str | None:
+        """When the network was made, if what each network has from the start is still to be made."""
+        planned = {action.kind for action in self.plan.actions if action.verb == "create"}
+        networks = ours(self.state.networks, self.desired.cohort)
+        lacks_subnets = "subnet" in planned and not ours(self.state.subnets, self.desired.cohort)
+        if networks and (lacks_subnets or planned & {"router", "security group"}):
+            return networks[0].created_at
+        return None
 
     def taken(self, verb: str, kind: str) -> list[Action]:
         """Those actions, which are then no longer among the remaining ones."""
@@ -91,6 +124,15 @@ class Stack:
         else:
             self.state = replace(self.state, subnets=(*self.state.subnets, observed.subnet(result)))
 
+    def leave(self, action: Action, rival_id: str) -> None:
+        """Note that another run is making this network or subnet; what went with it is gone."""
+        self.error = self.error or f"{action}: {in_words(action.kind, rival_id)}"
+        if action.kind == "network":
+            self.done = []
+            self.state = replace(self.state, networks=(), subnets=())
+        else:
+            self.done.remove(str(action))
+
     def finish(self) -> None:
         """Do all that remains, in its order; rules, which Neutron takes as a list, in one request."""
         while self.remaining and not self.error:
@@ -119,7 +161,19 @@ class Stack:
             return {key: found[0]} if found else None
 
         body = {"name": self.desired.name, "description": self.marker, **body}
-        return create_once(self.cloud, "network", path, {key: body}, look)[key]
+        made = create_once(self.cloud, "network", path, {key: body}, look)[key]
+        if not self.is_new:
+            query = {"name": self.desired.name, "description": self.marker}
+            lost = give_way(
+                self.cloud,
+                {self.marker: made["id"]},
+                same=lambda found: found["description"],
+                look=lambda: self.cloud.list("network", path, f"{key}s", query),
+                remove=lambda own_id: self.cloud.delete("network", f"{path}/{own_id}"),
+            )
+            if lost:
+                raise CloudError(in_words(key.replace("_", " "), lost[self.marker]))
+        return made
 
     def _change_subnet(self, action: Action) -> None:
         answer = self.cloud.put("network", f"/subnets/{action.id}", {"subnet": action.after})
@@ -167,7 +221,12 @@ class Stack:
             rules = {rule for _rule_id, rule in self._read_group(group.id).rules}
             return {} if all(action.after["rule"] in rules for action in actions) else None
 
-        create_once(self.cloud, "network", "/security-group-rules", {"security_group_rules": bodies}, look)
+        try:
+            create_once(self.cloud, "network", "/security-group-rules", {"security_group_rules": bodies}, look)
+        except CloudError as error:
+            # Neutron refuses a rule that is there: another run may have made all of them.
+            if error.status != 409 or error.is_quota or look() is None:
+                raise
 
     def _read_group(self, group_id: str) -> observed.SecurityGroup:
         answer = self.cloud.get("network", f"/security-groups/{group_id}")

@@ -8,6 +8,7 @@ on that session, straight to the endpoints of the service catalogue: version dis
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 import threading
@@ -15,6 +16,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO, TypeVar
 
@@ -96,14 +98,19 @@ class CloudError(Exception):
 
 
 class Cloud:
-    """A project on a cloud, logged in. Counts every HTTP request it makes (``requests``)."""
+    """A project on a cloud, logged in. Counts every HTTP request it makes (``requests``).
+
+    ``polls`` are those among them that only look how far the cloud or another run is.
+    """
 
     def __init__(self, parameters: dict[str, Any]) -> None:
         """Log in with the module parameters named in CONNECTION_ARGUMENTS.
 
         Raises CloudError when the settings are wrong or incomplete, or the cloud can't be reached.
         """
-        self.requests = 0
+        self.requests = self.polls = 0
+        self._date = None
+        self._thread = threading.local()
         self._count_lock = threading.Lock()
         region = _read_settings(parameters)
         self.name = region.name if region.name != "defaults" else "given by auth"
@@ -122,6 +129,18 @@ class Cloud:
     def _count(self, response: Any, *args: Any, **kwargs: Any) -> None:
         with self._count_lock:
             self.requests += 1
+            self.polls += getattr(self._thread, "is_polling", False)
+            self._date = response.headers.get("Date") or self._date
+
+    def seconds_since(self, moment: str | None) -> float:
+        """Seconds from a ``created_at`` until the last answer, by the cloud's own clock where it tells it.
+
+        Endless when there is no such moment.
+        """
+        if not moment:
+            return math.inf
+        now = parsedate_to_datetime(self._date) if self._date else datetime.now(UTC)
+        return (now - datetime.fromisoformat(moment)).total_seconds()
 
     def _log_in(self) -> Any:
         try:
@@ -282,6 +301,14 @@ class Cloud:
             found += answer[key]
             path, query = self._next_page(service, answer, key), None
         return found
+
+    def poll(self, look: Callable[[], Result]) -> Result:
+        """What ``look`` returns; the requests that it makes in this thread count as polls, too."""
+        self._thread.is_polling = True
+        try:
+            return look()
+        finally:
+            self._thread.is_polling = False
 
     def _next_page(self, service: str, answer: dict[str, Any], key: str) -> str | None:
         if answer.get("next"):  # Glance: a path from the root of the server

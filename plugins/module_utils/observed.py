@@ -16,6 +16,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import 
     owner_of_tags,
     tags,
 )
+from ansible_collections.ouseful.coursevm.plugins.module_utils.rivals import age_order
 from ansible_collections.ouseful.coursevm.plugins.module_utils.suggest import unknown
 
 ROUTER_PORTS = (
@@ -42,6 +43,7 @@ class Resource:
 class Network(Resource):
     mtu: int | None = None
     external: bool = False
+    created_at: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Port(Resource):
     subnet_ids: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     security_group_ids: tuple[str, ...] = ()
+    created_at: str | None = None  # None when it was changed since
 
 
 @dataclass(frozen=True)
@@ -264,7 +267,9 @@ def floating_ips(cloud: Cloud, cohort_name: str) -> tuple[FloatingIP, ...]:
 
 def all_ports(cloud: Cloud) -> tuple[Port, ...]:
     """The project's ports, in one request."""
-    return tuple(port(body) for body in cloud.list("network", "/ports", "ports", {"project_id": cloud.project_id}))
+    bodies = cloud.list("network", "/ports", "ports", {"project_id": cloud.project_id})
+    # Whoever has to choose one of two chooses the same as everyone else.
+    return tuple(port(body) for body in sorted(bodies, key=age_order))
 
 
 def image_id(cloud: Cloud, wanted: str) -> str:
@@ -376,7 +381,8 @@ def _external_network(cloud: Cloud, wanted: str, found: list[Network]) -> Networ
 
 def network(body: dict[str, Any]) -> Network:
     owner = owner_of_marker(body.get("description"))
-    return Network(body["id"], body["name"], owner, body.get("mtu"), bool(body.get("router:external")))
+    external = bool(body.get("router:external"))
+    return Network(body["id"], body["name"], owner, body.get("mtu"), external, body.get("created_at"))
 
 
 def subnet(body: dict[str, Any]) -> Subnet:
@@ -432,6 +438,7 @@ def port(body: dict[str, Any]) -> Port:
         subnet_ids=tuple(address["subnet_id"] for address in body["fixed_ips"]),
         addresses=tuple(address["ip_address"] for address in body["fixed_ips"]),
         security_group_ids=tuple(sorted(body["security_groups"])),
+        created_at=body.get("created_at") if body.get("created_at") == body.get("updated_at") else None,
     )
 
 

@@ -85,7 +85,6 @@ class Waiting:
         self.timeout = timeout
         self.concurrency = concurrency
         self.tell = tell
-        self.polls = 0
         self.on_the_way: dict[str, OnTheWay] = {}
 
     def fail(self, student: str, reason: str) -> None:
@@ -224,8 +223,8 @@ class Waiting:
     def _poll(self, started: float) -> dict[str, Server]:
         """The cohort's servers by id, after a pause that grows with the time since ``started``."""
         time.sleep(min(LONGEST_PAUSE, max(FIRST_PAUSE, PAUSE_SHARE * (time.monotonic() - started))))
-        self.polls += 1
-        return {server.id: server for server in observed.servers(self.cloud, self.cohort)}
+        servers = self.cloud.poll(lambda: observed.servers(self.cloud, self.cohort))
+        return {server.id: server for server in servers}
 
 
 def _since(started: float) -> str:

@@ -245,13 +245,15 @@ requests:
   type: int
   sample: 4
 polls:
-  description: How many of them asked how far the servers are.
+  description: How many of them asked how far the servers are, or what another run is making at the same time.
   returned: always
   type: int
   sample: 0
 """
 
+import math
 from collections.abc import Callable
+from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -260,6 +262,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.apply_instances i
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import CONNECTION_ARGUMENTS, Cloud
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Plan
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_instances import plan, undeclared_students
+from ansible_collections.ouseful.coursevm.plugins.module_utils.rivals import when_abandoned
 from ansible_collections.ouseful.coursevm.plugins.module_utils.running import explained
 from ansible_collections.ouseful.coursevm.plugins.module_utils.waiting import Outcome
 
@@ -308,17 +311,21 @@ def main() -> None:
     with explained(module):
         wanted = desired.cohort(module.params)
         cloud = Cloud(module.params)
-        state = observed.cohort(cloud, wanted)
-        steps = plan(wanted, state)
-        if wanted.removes or wanted.prune or (wanted.makes and not steps.settled):
-            state = observed.rest_of_cohort(cloud, wanted, state, planning=module.check_mode)
+
+        def look() -> tuple[observed.CohortState, Plan]:
+            state = observed.cohort(cloud, wanted)
             steps = plan(wanted, state)
+            if wanted.removes or wanted.prune or (wanted.makes and not steps.settled):
+                state = observed.rest_of_cohort(cloud, wanted, state, planning=module.check_mode)
+                steps = plan(wanted, state)
+            return state, steps
+
+        state, steps = look() if module.check_mode else when_abandoned(cloud, look, partial(age_of_unfinished, cloud))
         others = undeclared_students(wanted, state)
         listed = [instance.student for instance in wanted.instances]
         results = outcomes(state, [*listed, *(others if wanted.prune else [])])
         for student, reason in steps.refused.items():
             results[student].error = reason
-        polls = 0
         if module.check_mode:
             for name in state.names.missing if state.names else ():
                 module.warn(f"{name} is not there yet; the plan takes it that it will be.")
@@ -326,17 +333,23 @@ def main() -> None:
                 results[action.student].done.append(str(action))
         else:
             options = {name: module.params[name] for name in ("timeout", "concurrency", "retries")}
-            applying = Apply(cloud, wanted, state, results, tell=teller(module), **options)
-            applying.run(steps)
-            polls = applying.waiting.polls
+            Apply(cloud, wanted, state, results, tell=teller(module), **options).run(steps)
         finish(
             module,
             steps,
             instances=described(wanted, steps, results),
             undeclared_students=[] if wanted.removes or wanted.prune else others,
             requests=cloud.requests,
-            polls=polls,
+            polls=cloud.polls,
         )
+
+
+def age_of_unfinished(cloud: Cloud, seen: tuple[observed.CohortState, Plan]) -> float:
+    """Seconds since the youngest port was made that awaits a server, perhaps from another run."""
+    state, steps = seen
+    lacking = {action.student for action in steps.actions if (action.verb, action.kind) == ("create", "server")}
+    waiting = [port for port in state.ports if port.owner.student in lacking and not port.device_id]
+    return min((cloud.seconds_since(port.created_at) for port in waiting), default=math.inf)
 
 
 def teller(module: AnsibleModule) -> Callable[[str], None]:

@@ -251,7 +251,15 @@ requests:
   returned: success
   type: int
   sample: 6
+polls:
+  description: How many of them asked what another run is making at the same time.
+  returned: success
+  type: int
+  sample: 0
 """
+
+import math
+from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -260,6 +268,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.apply_network_sta
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import CONNECTION_ARGUMENTS, Cloud
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import merged
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_network_stack import plan
+from ansible_collections.ouseful.coursevm.plugins.module_utils.rivals import when_abandoned
 from ansible_collections.ouseful.coursevm.plugins.module_utils.running import explained
 
 IPV6_MODES = ["dhcpv6-stateful", "dhcpv6-stateless", "slaac"]
@@ -303,8 +312,12 @@ def main() -> None:
     with explained(module):
         wanted = desired.network_stacks(module.params)
         cloud = Cloud(module.params)
-        states = observed.network_stacks(cloud, wanted)
-        stacks = [Stack(cloud, one, state, plan(one, state)) for one, state in zip(wanted, states, strict=True)]
+
+        def look() -> list[Stack]:
+            states = observed.network_stacks(cloud, wanted)
+            return [Stack(cloud, one, state, plan(one, state)) for one, state in zip(wanted, states, strict=True)]
+
+        stacks = look() if module.check_mode else when_abandoned(cloud, look, partial(age_of_unfinished, cloud))
         steps = merged([stack.plan for stack in stacks])
         if steps.actions and not module.check_mode:
             apply(cloud, stacks, module.params["concurrency"])
@@ -317,6 +330,7 @@ def main() -> None:
             "drift": [str(difference) for difference in steps.drift],
             "diff": {"prepared": steps.in_words()},
             "requests": cloud.requests,
+            "polls": cloud.polls,
             **described(stacks),
         }
         if failed:
@@ -324,6 +338,12 @@ def main() -> None:
             reasons = "; ".join(f"{stack.desired.name}: {stack.error}" for stack in failed)
             module.fail_json(msg=f"{reasons}. Run again to go on with what is missing.", **result)
         module.exit_json(**result)
+
+
+def age_of_unfinished(cloud: Cloud, stacks: list[Stack]) -> float:
+    """Seconds since the youngest network was made that lacks something, which another run may be about to make."""
+    ages = (cloud.seconds_since(stack.begun_at) for stack in stacks if stack.begun_at)
+    return min(ages, default=math.inf)
 
 
 def described(stacks: list[Stack]) -> dict:

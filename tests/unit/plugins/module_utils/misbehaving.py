@@ -33,7 +33,7 @@ class Misbehaving(BaseHTTPRequestHandler):
     def send(self, status, body=None, headers=None):
         """Send an answer."""
         content = body.encode() if isinstance(body, str) else json.dumps(body or {}).encode()
-        self.send_response(status)
+        self.send_response_only(status)
         for name, value in {"X-Subject-Token": "t", "Content-Length": len(content), **(headers or {})}.items():
             self.send_header(name, str(value))
         self.end_headers()

@@ -56,6 +56,8 @@ def poll(*bodies):
 
 
 PORTS = (201, {"ports": [port(student) for student in STUDENTS]})
+# The look whether another run has made the same.
+SEEN = (200, PORTS[1])
 ADDRESSES = [(201, {"floatingip": address(student)}) for student in STUDENTS]
 UP_ADA = poll(server_body("ada"))
 UP = poll(*(server_body(student) for student in STUDENTS))
@@ -88,18 +90,18 @@ def posted(server, path):
 
 
 def test_everything_goes_well(server, pauses):
-    results, told = run(server, PORTS, made("ada"), made("grace"), *ADDRESSES, UP)
+    results, told = run(server, PORTS, SEEN, made("ada"), made("grace"), *ADDRESSES, UP)
     assert [result.error for result in results.values()] == [None, None]
     assert results["ada"].done == ["create port demo-ada", "create server demo-ada", "create floating IP for demo-ada"]
     assert told[0] == "ada: ACTIVE after 0 s (172.24.4.5)"
-    assert len(server.seen) == 6
+    assert len(server.seen) == 7
 
 
 # The development cloud has no volumes and a single fake host, so what is asked of Nova stands for what it would do.
 def test_the_request_of_a_server_on_a_volume_in_a_group(server, pauses):
     facts = {"volume_size": 20, "key_name": "operator", "config_drive": True, "server_group": "spread"}
     names = replace(NAMES, server_group_id="group-1")
-    run(server, PORTS, made("ada"), made("grace"), *ADDRESSES, UP, names=names, **facts)
+    run(server, PORTS, SEEN, made("ada"), made("grace"), *ADDRESSES, UP, names=names, **facts)
     body = posted(server, "/servers")[0]
     assert body["os:scheduler_hints"] == {"group": "group-1"}
     assert body["server"]["block_device_mapping_v2"] == [
@@ -119,16 +121,34 @@ def test_the_request_of_a_server_on_a_volume_in_a_group(server, pauses):
 
 
 def test_the_request_of_a_plain_server_has_nothing_of_that(server, pauses):
-    run(server, PORTS, made("ada"), made("grace"), *ADDRESSES, UP)
+    run(server, PORTS, SEEN, made("ada"), made("grace"), *ADDRESSES, UP)
     body = posted(server, "/servers")[0]
     assert list(body) == ["server"]
     assert sorted(body["server"]) == ["flavorRef", "imageRef", "metadata", "name", "networks", "tags"]
 
 
+def test_a_student_whom_another_run_is_making_is_left_to_that_one(server, pauses):
+    older = {**port("ada"), "id": "an-older-one"}
+    seen, up = (200, {"ports": [*PORTS[1]["ports"], older]}), poll(server_body("grace"))
+    results, _told = run(server, PORTS, seen, (204, ""), made("grace"), ADDRESSES[1], up)
+    assert results["grace"].error is None
+    assert "another run for this cohort is making the same instance at this moment (an-older" in results["ada"].error
+    assert results["ada"].done == []
+    assert [path for method, path, _body in server.seen if method == "DELETE"] == ["/net/v2.0/ports/port-ada"]
+
+
+def test_an_address_that_another_run_has_just_made_is_taken_over(server, pauses):
+    taken = (409, {"NeutronError": {"message": "Cannot associate floating IP: the fixed IP already has one."}})
+    there = (200, {"floatingips": [address("ada")]})
+    results, _told = run(server, PORTS, SEEN, made("ada"), made("grace"), taken, there, ADDRESSES[1], UP)
+    assert [result.error for result in results.values()] == [None, None]
+    assert results["ada"].floating_ip.id == "fip-ada"
+
+
 @pytest.mark.parametrize("trouble", [(DROP,), (504, "gateway timeout")])
 def test_a_list_whose_answer_is_lost_is_not_made_twice(server, pauses, trouble):
     there = (200, {"ports": [port("ada"), port("grace")]})
-    results, _told = run(server, trouble, there, made("ada"), made("grace"), *ADDRESSES, UP)
+    results, _told = run(server, trouble, there, SEEN, made("ada"), made("grace"), *ADDRESSES, UP)
     assert [result.port.id for result in results.values()] == ["port-ada", "port-grace"]
     assert len(posted(server, "/ports")) == 1
 
@@ -137,7 +157,7 @@ def test_of_a_refused_list_each_is_tried_and_the_quota_asked_once(server, pauses
     used_up = (409, {"NeutronError": {"message": "Quota exceeded for resources: ['port']."}})
     one = (201, {"port": port("ada")})
     up = poll(server_body("ada"))
-    results, _told = run(server, used_up, one, used_up, made("ada"), ADDRESSES[0], up)
+    results, _told = run(server, used_up, one, used_up, (200, {"ports": [port("ada")]}), made("ada"), ADDRESSES[0], up)
     assert [list(body) for body in posted(server, "/ports")] == [["ports"], ["port"], ["port"]]
     assert results["ada"].error is None
     assert results["grace"].error.startswith("create port: A quota of the project is used up")
@@ -146,14 +166,14 @@ def test_of_a_refused_list_each_is_tried_and_the_quota_asked_once(server, pauses
 
 def test_a_lost_server_is_looked_for(server, pauses):
     found = poll(server_body("ada", "BUILD"))
-    results, _told = run(server, PORTS, (DROP,), found, made("grace"), *ADDRESSES, UP)
+    results, _told = run(server, PORTS, SEEN, (DROP,), found, made("grace"), *ADDRESSES, UP)
     assert results["ada"].server.id == "server-ada"
     assert len(posted(server, "/servers")) == 2
 
 
 def test_a_used_up_quota_stops_the_asking_and_not_the_servers(server, pauses):
     one = (201, {"floatingip": address("ada")})
-    results, _told = run(server, PORTS, made("ada"), made("grace"), one, QUOTA, UP)
+    results, _told = run(server, PORTS, SEEN, made("ada"), made("grace"), one, QUOTA, UP)
     assert results["ada"].error is None
     assert results["grace"].error.startswith("create floating IP: A quota of the project is used up")
     assert results["grace"].server.status == "ACTIVE"
@@ -163,6 +183,7 @@ def test_a_fault_is_tried_again_on_the_same_port_and_then_explained(server, paus
     fault = {"fault": {"message": "No valid host was found. "}}
     answers = [
         PORTS,
+        SEEN,
         made("ada"),
         made("grace"),
         *ADDRESSES,
@@ -184,14 +205,14 @@ def test_a_fault_is_tried_again_on_the_same_port_and_then_explained(server, paus
 
 def test_a_cloud_that_is_away_during_the_wait_is_waited_for(server, pauses):
     away = [(503, "down")] * 5
-    results, told = run(server, PORTS, made("ada"), made("grace"), *ADDRESSES, *away, UP)
+    results, told = run(server, PORTS, SEEN, made("ada"), made("grace"), *ADDRESSES, *away, UP)
     assert [result.error for result in results.values()] == [None, None]
     assert "the cloud doesn't answer just now" in told[0]
 
 
 def test_who_is_not_up_in_time_is_said_with_the_state(server, pauses):
     slow = poll(server_body("ada"), server_body("grace", "BUILD", **{"OS-EXT-STS:task_state": "spawning"}))
-    results, _told = run(server, PORTS, made("ada"), made("grace"), *ADDRESSES, slow, timeout=0)
+    results, _told = run(server, PORTS, SEEN, made("ada"), made("grace"), *ADDRESSES, slow, timeout=0)
     assert results["ada"].error is None
     assert results["grace"].error == "not up after 0 s (BUILD, spawning); run again to wait on"
 

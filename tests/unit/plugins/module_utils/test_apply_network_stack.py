@@ -38,8 +38,8 @@ def router(student):
     return {**network(student), "id": f"router-{student}", "external_gateway_info": {"network_id": "ext-1"}}
 
 
-def run(server, *answers):
-    """Make two students' networks from nothing with these answers."""
+def run(server, *answers, students=STUDENTS, **there):
+    """Make students' networks with these answers, from nothing or from what is ``there``."""
     server.answers = list(answers)
     wanted = [
         desired.NetworkStack(
@@ -50,9 +50,9 @@ def run(server, *answers):
             student=student,
             has_group=False,
         )
-        for student in STUDENTS
+        for student in students
     ]
-    state = observed.NetworkStackState(external_network_id="ext-1")
+    state = observed.NetworkStackState(external_network_id="ext-1", **there)
     cloud = login(server)
     stacks = [Stack(cloud, one, state, plan(one, state)) for one in wanted]
     apply(cloud, stacks, concurrency=1)
@@ -62,15 +62,18 @@ def run(server, *answers):
 
 NETWORKS = (201, {"networks": [network(student) for student in STUDENTS]})
 SUBNETS = (201, {"subnets": [subnet(student) for student in STUDENTS]})
+# The look whether another run has made the same.
+SEEN = (200, NETWORKS[1])
 ROUTERS = [answer for student in STUDENTS for answer in ((201, {"router": router(student)}), (200, ""))]
 
 
 def test_networks_and_subnets_are_made_in_lists_and_routers_each(server, pauses):
-    stacks = run(server, NETWORKS, SUBNETS, *ROUTERS)
+    stacks = run(server, NETWORKS, SUBNETS, SEEN, *ROUTERS)
     assert [stack.error for stack in stacks] == [None, None]
     assert [(method, path.removeprefix("/net/v2.0")) for method, path, _body in server.seen] == [
         ("POST", "/networks"),
         ("POST", "/subnets"),
+        ("GET", "/networks?name=coursevm-demo-ada&name=coursevm-demo-grace"),
         ("POST", "/routers"),
         ("PUT", "/routers/router-ada/add_router_interface"),
         ("POST", "/routers"),
@@ -80,8 +83,27 @@ def test_networks_and_subnets_are_made_in_lists_and_routers_each(server, pauses)
     assert [stack.done[0] for stack in stacks] == [f"create network coursevm-demo-{student}" for student in STUDENTS]
 
 
+def test_who_finds_an_older_network_of_another_run_leaves_it_to_that_one(server, pauses):
+    older = {**network("ada"), "id": "an-older-one"}
+    seen = (200, {"networks": [*NETWORKS[1]["networks"], older]})
+    ada, grace = run(server, NETWORKS, SUBNETS, seen, (204, ""), *ROUTERS[2:])
+    assert grace.error is None
+    assert "another run for this cohort is making the same network at this moment (an-older-one)" in ada.error
+    assert (ada.done, ada.state.networks, ada.state.subnets) == ([], (), ())
+    assert [path for method, path, _body in server.seen if method == "DELETE"] == ["/net/v2.0/networks/net-ada"]
+
+
+def test_a_router_beside_a_network_that_was_there_is_looked_for_again(server, pauses):
+    older = {**router("ada"), "id": "an-older-one"}
+    seen = (200, {"routers": [router("ada"), older]})
+    there = {"networks": (observed.network(network("ada")),), "subnets": (observed.subnet(subnet("ada")),)}
+    (ada,) = run(server, (201, {"router": router("ada")}), seen, (204, ""), students=["ada"], **there)
+    assert "the same router at this moment (an-older-one)" in ada.error
+    assert [path for method, path, _body in server.seen if method == "DELETE"] == ["/net/v2.0/routers/router-ada"]
+
+
 def test_a_quota_that_is_used_up_stops_one_student_and_not_the_other(server, pauses):
-    one = [(201, {"network": network("ada")}), QUOTA, (201, {"subnet": subnet("ada")})]
+    one = [(201, {"network": network("ada")}), QUOTA, (201, {"subnet": subnet("ada")}), SEEN]
     ada, grace = run(server, QUOTA, *one, *ROUTERS[:2])
     assert ada.error is None
     assert len(ada.done) == 4
@@ -91,9 +113,10 @@ def test_a_quota_that_is_used_up_stops_one_student_and_not_the_other(server, pau
 
 def test_a_list_whose_answer_is_lost_is_not_made_twice(server, pauses):
     there = (200, NETWORKS[1])
-    stacks = run(server, (DROP,), there, SUBNETS, *ROUTERS)
+    stacks = run(server, (DROP,), there, SUBNETS, SEEN, *ROUTERS)
     assert [stack.error for stack in stacks] == [None, None]
     assert [method for method, path, _body in server.seen if path.split("?")[0].endswith("/networks")] == [
         "POST",
+        "GET",
         "GET",
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from misbehaving import DROP, login
 
@@ -29,6 +31,22 @@ def test_logging_in_costs_one_request_and_no_discovery(server):
         "/net/v2.0/networks?name=a&name=b",
     ]
     assert connected.project_id == "p-1"
+
+
+def test_polls_are_counted_apart(server):
+    server.answers = [(200, {"ports": []})] * 2
+    connected = login(server)
+    connected.get("network", "/ports")
+    connected.poll(lambda: connected.get("network", "/ports"))
+    assert (connected.requests, connected.polls) == (3, 1)
+
+
+def test_ages_are_told_by_the_clouds_own_clock(server):
+    server.answers = [(200, {}, {"Date": "Sun, 22 Nov 2026 06:00:30 GMT"})]
+    connected = login(server)
+    assert connected.seconds_since(None) == math.inf
+    connected.get("network", "/ports")
+    assert connected.seconds_since("2026-11-22T06:00:10Z") == 20
 
 
 def test_a_wrong_password_is_said(server):
