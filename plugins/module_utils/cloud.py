@@ -26,6 +26,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.suggest import cl
 try:
     lazily("openstack", runs_for={"connection"})  # the client of every service: half of the time of the import
     import openstack.config
+    import yaml
     from keystoneauth1 import exceptions as ksa_exceptions
     from openstack import exceptions as sdk_exceptions
     from openstack.config.loader import OpenStackConfig
@@ -376,6 +377,8 @@ def _read_settings(parameters: dict[str, Any]) -> Any:
             raise CloudError(f"No cloud is named: give the option cloud or set OS_CLOUD. {_looked(config, known)}")
         region = config.get_one(cloud=cloud, **options)
         return config.get_one(cloud=cloud, **_versioned_login(region, options))
+    except yaml.YAMLError as error:  # newer versions of openstacksdk take such a file as none
+        raise CloudError(_looked(None, "none")) from error
     except sdk_exceptions.ConfigException as error:
         if config is None:
             raise CloudError(f"The cloud settings are not usable: {_short(error)}") from error
@@ -404,8 +407,8 @@ def _versioned_login(region: Any, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _looked(config: Any, known: str) -> str:
-    """Where the settings were looked for, and what is there."""
-    if config.config_filename:
+    """Where the settings were looked for, and what is there; without ``config`` no file could be read."""
+    if config and config.config_filename:
         return f"{config.config_filename} has: {known}."
     override = os.environ.get("OS_CLIENT_CONFIG_FILE")
     paths = [override] if override else []
