@@ -11,6 +11,7 @@ RUNTIME  := $(VENV)/.runtime $(IN_PLACE)
 TESTING  := $(VENV)/.testing $(IN_PLACE)
 PLAY      = $(BIN)/ansible-playbook
 PEERS_VENV := .cache/bench
+PROXY_VENV := .cache/faults
 
 # The demo's own cloud and vault password; a command line or an environment that names others wins.
 # The password file is named only to what makes or needs it: ansible refuses to start on one that is not there.
@@ -20,7 +21,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev-cloud dev-cloud-stop dev-cloud-destroy image site verify password \
-        test lint sanity unit molecule integration dev-cloud-test bench clean
+        test lint sanity unit molecule integration faults sdk-matrix dev-cloud-test bench clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,11 +79,17 @@ molecule: $(TESTING)
 	$(BIN)/molecule test --all
 
 # The demo first: it brings up the cloud and the VMs that the others ask
-integration: $(TESTING)
+integration: $(TESTING) $(PROXY_VENV)/.installed
 	tests/packages.sh
 	tests/integration/dev_cloud/refuse.sh
 	$(BIN)/pytest tests/integration/demo
 	$(BIN)/pytest tests/integration --ignore tests/integration/demo
+
+faults: $(TESTING) $(PROXY_VENV)/.installed  ## Every fault at every request of a run on the dev cloud (`test` does a part)
+	COURSEVM_FAULTS=all $(BIN)/pytest tests/integration/faults
+
+sdk-matrix: $(TESTING)  ## The unit tests with the oldest openstacksdk that is supported, and with the newest
+	tests/sdk_matrix.sh
 
 dev-cloud-test: $(TESTING)  ## Break and mend a second dev cloud, and destroy it (half an hour; not part of `test`)
 	tests/packages.sh
@@ -110,8 +117,11 @@ $(VENV)/.testing: requirements/test.txt $(VENV)/.runtime
 	@touch $@
 
 $(PEERS_VENV)/.installed: requirements/bench.txt
-	$(PYTHON) -m venv --clear $(PEERS_VENV)
-	$(PEERS_VENV)/bin/pip install --quiet -r $<
+$(PROXY_VENV)/.installed: requirements/faults.txt
+
+.cache/%/.installed:
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet -r $<
 	@touch $@
 
 $(IN_PLACE):

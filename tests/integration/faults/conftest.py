@@ -1,0 +1,89 @@
+"""A proxy that does faults, cohorts to do them to, and the number of cases that ran."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import requests
+from direct import STUDENTS, Direct
+
+from tests.integration.engine.conftest import cloud  # noqa: F401 - a fixture
+
+REPOSITORY = Path(__file__).parents[3]
+MITMDUMP = REPOSITORY / ".cache" / "faults" / "bin" / "mitmdump"
+CONTROL = "http://faults.invalid/"
+CASES = pytest.StashKey[Counter]()
+
+
+class Proxy:
+    """A running proxy."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.control = requests.Session()
+        self.control.trust_env = False
+        self.control.proxies = {"http": url}
+
+    def strike(self, kind: str | None, at: int) -> None:
+        """Do this fault at that request, counted from now on."""
+        self.control.put(CONTROL, json={"kind": kind, "at": at}, timeout=10).raise_for_status()
+
+    def report(self) -> dict:
+        """The requests ``seen`` since and the one that was ``struck``, each as method and path."""
+        return self.control.get(CONTROL, timeout=10).json()
+
+
+@pytest.fixture(scope="session")
+def proxy():
+    """The proxy, until the end of the session."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    script = Path(__file__).with_name("proxy.py")
+    process = subprocess.Popen(
+        [MITMDUMP, "--quiet", "--listen-host", "127.0.0.1", "--listen-port", str(port), "--scripts", script]
+    )
+    made = Proxy(f"http://127.0.0.1:{port}")
+    for _time in range(120):
+        try:
+            made.report()
+            break
+        except requests.ConnectionError:
+            time.sleep(0.5)
+    yield made
+    process.terminate()
+    process.wait(timeout=30)
+
+
+@pytest.fixture
+def new_cohort(tmp_path, cloud):  # noqa: F811 - the fixture of that name
+    """Make a cohort with a name of its own; nothing of any is left at the end."""
+    made = []
+
+    def make() -> Direct:
+        made.append(Direct(tmp_path, cloud))
+        return made[-1]
+
+    yield make
+    for cohort in made:
+        cohort.call(cohort.instances(*STUDENTS, state="absent"))
+        cohort.call(cohort.stack(state="absent"))
+
+
+@pytest.fixture(scope="session")
+def cases(request):
+    """Counts the cases that ran, by fault."""
+    return request.config.stash.setdefault(CASES, Counter())
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Say how many cases ran."""
+    counted = config.stash.get(CASES, Counter())
+    if counted:
+        listed = ", ".join(f"{kind}: {number}" for kind, number in sorted(counted.items()))
+        terminalreporter.write_line(f"{counted.total()} faults done to the modules ({listed})")

@@ -1,0 +1,61 @@
+"""An addon of mitmproxy that does one fault at one request, as it is told.
+
+It is told by PUT http://faults.invalid/ through the proxy itself: {"kind": …, "at": number of the request, from 1 on}.
+GET answers how many requests came since and which of them was struck.
+"""
+
+import asyncio
+import json
+
+from mitmproxy import http
+
+CONTROL = "faults.invalid"
+RETRY_AFTER = 1  # seconds
+# Seconds by which an answer is delayed; the client that is tested waits less.
+DELAY = 14
+
+
+class Faults:
+    """Counts requests and strikes one of them."""
+
+    def __init__(self) -> None:
+        self.told = {"kind": None, "at": 0}
+        self.seen = []
+        self.struck = None
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        """Take what is told; answer in the cloud's place where the fault is an answer."""
+        if flow.request.host == CONTROL:
+            flow.response = http.Response.make(200, self.control(flow.request), {"Content-Type": "application/json"})
+            return
+        self.seen.append(f"{flow.request.method} {flow.request.path.split('?')[0]}")
+        if len(self.seen) != self.told["at"]:
+            return
+        self.struck = self.seen[-1]
+        flow.metadata["fault"] = self.told["kind"]
+        if self.told["kind"] == "429":
+            flow.response = http.Response.make(429, "slow down", {"Retry-After": str(RETRY_AFTER)})
+        elif self.told["kind"] == "503":
+            flow.response = http.Response.make(503, "<h1>Service Unavailable</h1>", {"Content-Type": "text/html"})
+
+    async def response(self, flow: http.HTTPFlow) -> None:
+        """Spoil an answer: the cloud has done what it was asked for by now."""
+        fault = flow.metadata.get("fault")
+        if fault == "reset":
+            flow.kill()
+        elif fault == "delay":
+            await asyncio.sleep(DELAY)
+        elif fault == "truncate" and flow.response.raw_content:
+            # The header still tells the whole length.
+            flow.response.raw_content = flow.response.raw_content[: len(flow.response.raw_content) // 2]
+            flow.response.headers["Connection"] = "close"
+
+    def control(self, request: http.Request) -> bytes:
+        """Do as told, and answer what was seen until now."""
+        answer = {"seen": self.seen, "struck": self.struck}
+        if request.method == "PUT":
+            self.told, self.seen, self.struck = request.json(), [], None
+        return json.dumps(answer).encode()
+
+
+addons = [Faults()]
