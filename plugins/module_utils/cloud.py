@@ -16,6 +16,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar, copy_context
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO, TypeVar
@@ -54,6 +55,8 @@ API_PATHS = {"compute": "v2.1", "network": "v2.0", "image": "v2"}
 COMPUTE_MICROVERSION = "2.72"
 
 Result = TypeVar("Result")
+
+_is_polling: ContextVar[bool] = ContextVar("is_polling", default=False)
 
 # What keystoneauth has to say is said in this module's errors; on stderr it would only spoil the module's answer.
 logging.getLogger("keystoneauth").addHandler(logging.NullHandler())
@@ -111,7 +114,6 @@ class Cloud:
         """
         self.requests = self.polls = 0
         self._date = None
-        self._thread = threading.local()
         self._count_lock = threading.Lock()
         region = _read_settings(parameters)
         self.name = region.name if region.name != "defaults" else "given by auth"
@@ -130,7 +132,7 @@ class Cloud:
     def _count(self, response: Any, *args: Any, **kwargs: Any) -> None:
         with self._count_lock:
             self.requests += 1
-            self.polls += getattr(self._thread, "is_polling", False)
+            self.polls += _is_polling.get()
             self._date = response.headers.get("Date") or self._date
 
     def seconds_since(self, moment: str | None) -> float:
@@ -304,12 +306,12 @@ class Cloud:
         return found
 
     def poll(self, look: Callable[[], Result]) -> Result:
-        """What ``look`` returns; the requests that it makes in this thread count as polls, too."""
-        self._thread.is_polling = True
+        """What ``look`` returns; the requests that it makes count as polls, too."""
+        token = _is_polling.set(True)
         try:
             return look()
         finally:
-            self._thread.is_polling = False
+            _is_polling.reset(token)
 
     def _next_page(self, service: str, answer: dict[str, Any], key: str) -> str | None:
         if answer.get("next"):  # Glance: a path from the root of the server
@@ -349,8 +351,9 @@ def concurrently(function: Callable[[Any], Any], items: Iterable[Any], workers: 
     items = list(items)
     if not items:
         return []
+    contexts = [copy_context() for _item in items]
     with ThreadPoolExecutor(max_workers=max(1, min(workers, len(items)))) as pool:
-        return list(pool.map(function, items))
+        return list(pool.map(lambda item, context: context.run(function, item), items, contexts))
 
 
 def _read_settings(parameters: dict[str, Any]) -> Any:

@@ -34,11 +34,16 @@ def test_logging_in_costs_one_request_and_no_discovery(server):
 
 
 def test_polls_are_counted_apart(server):
-    server.answers = [(200, {"ports": []})] * 2
+    server.answers = [(200, {"ports": []})] * 5
     connected = login(server)
-    connected.get("network", "/ports")
-    connected.poll(lambda: connected.get("network", "/ports"))
-    assert (connected.requests, connected.polls) == (3, 1)
+
+    def look(_number=0):
+        return connected.get("network", "/ports")
+
+    cloud.concurrently(look, range(2), 2)
+    connected.poll(look)
+    connected.poll(lambda: cloud.concurrently(look, range(2), 2))
+    assert (connected.requests, connected.polls) == (6, 3)
 
 
 def test_ages_are_told_by_the_clouds_own_clock(server):
