@@ -56,6 +56,7 @@ def proxy():
         except requests.ConnectionError:
             time.sleep(0.5)
     yield made
+    made.control.close()
     process.terminate()
     process.wait(timeout=30)
 
