@@ -7,6 +7,7 @@ has created the same, the oldest stays: everyone removes only what is its own, a
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
@@ -41,8 +42,9 @@ def give_way(
     there, and ``same`` tells of one what makes it the same. Raises CloudError.
     """
     kept, lost = dict(made), {}
-    for pause in PAUSES:
-        time.sleep(pause)
+    step, contested_before = 0, math.inf
+    while True:
+        time.sleep(PAUSES[step])
         there: dict[Hashable, list[dict[str, Any]]] = {}
         for body in sorted(cloud.poll(look), key=age_order):
             there.setdefault(same(body), []).append(body)
@@ -54,12 +56,15 @@ def give_way(
         for key, rivals in contested.items():
             # A port that is on a server already has a maker who knows of no rival.
             in_use = any(rival.get("device_id") for rival in rivals)
-            if there[key][0]["id"] != kept[key] or in_use or pause == PAUSES[-1]:
+            if there[key][0]["id"] != kept[key] or in_use or step == len(PAUSES) - 1:
                 remove(kept.pop(key))
                 lost[key] = rivals[0]["id"]
-        if not contested.keys() & kept.keys():
-            break
-    return lost
+        still_contested = len(contested.keys() & kept.keys())
+        if not still_contested:
+            return lost
+        # Another run that is giving way, one after the other, is not hurried.
+        step = 1 if still_contested < contested_before else step + 1
+        contested_before = still_contested
 
 
 def when_abandoned(cloud: Cloud, look: Callable[[], Seen], age: Callable[[Seen], float]) -> Seen:

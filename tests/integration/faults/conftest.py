@@ -39,15 +39,16 @@ class Proxy:
 
 
 @pytest.fixture(scope="session")
-def proxy():
+def proxy(tmp_path_factory):
     """The proxy, until the end of the session."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     script = Path(__file__).with_name("proxy.py")
-    process = subprocess.Popen(
-        [MITMDUMP, "--quiet", "--listen-host", "127.0.0.1", "--listen-port", str(port), "--scripts", script]
-    )
+    log = tmp_path_factory.mktemp("proxy") / "log"
+    command = [MITMDUMP, "--quiet", "--listen-host", "127.0.0.1", "--listen-port", str(port), "--scripts", script]
+    with log.open("w") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     made = Proxy(f"http://127.0.0.1:{port}")
     for _time in range(120):
         try:
@@ -55,6 +56,8 @@ def proxy():
             break
         except requests.ConnectionError:
             time.sleep(0.5)
+    else:
+        pytest.fail(f"the proxy doesn't answer: {log.read_text()}")
     yield made
     made.control.close()
     process.terminate()

@@ -84,6 +84,14 @@ def test_the_older_gives_way_to_one_that_does_not_know_of_it():
     assert store.looks == len(rivals.PAUSES)
 
 
+def test_the_older_waits_longer_while_the_other_is_giving_way():
+    names = [f"s{number}" for number in range(10)]
+    store = Store(*(body(f"{run}-{name}", name=name) for name in names for run in "ab"))
+    store.before_look = {2 * look: lambda name=name: store.remove(f"b-{name}") for look, name in enumerate(names, 1)}
+    assert store.give_way(**{name: f"a-{name}" for name in names}) == {}
+    assert store.ids == [f"a-{name}" for name in names]
+
+
 def test_the_older_gives_way_at_once_to_one_that_is_in_use():
     store = Store(body("a"), body("b", device_id="server"))
     assert store.give_way(ada="a") == {"ada": "b"}
