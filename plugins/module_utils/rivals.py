@@ -86,5 +86,5 @@ def in_words(kind: str, rival_id: str) -> str:
     """Why this run doesn't go on."""
     return (
         f"another run for this cohort is making the same {kind} at this moment ({rival_id}), so this one has left "
-        "that to it; run again when the other is done"
+        "that to it"
     )
