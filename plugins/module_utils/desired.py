@@ -268,6 +268,27 @@ def cohort(parameters: dict[str, Any]) -> Cohort:
     )
 
 
+def stacks_and_cohort(parameters: dict[str, Any]) -> tuple[tuple[NetworkStack, ...], Cohort]:
+    """Make both from the parameters of the module cohort: the instances are on the network stack's network."""
+    checked = _checked_name("cohort", parameters["cohort"])
+    name = parameters["name"] or f"coursevm-{checked}"
+    per_student, given = parameters["network_per_student"], parameters["instances"]
+    instances = [{**one, "network": one["network"] or f"{name}-{one['student']}"} for one in given]
+    groups = parameters["security_groups"]
+    cohort_wanted = cohort(
+        {
+            **parameters,
+            "instances": instances if per_student else given,
+            "network": name,
+            "security_groups": [name] if groups is None else groups,
+            "floating_network": parameters["external_network"] if parameters["floating_ips"] else None,
+        }
+    )
+    students = [instance.student for instance in cohort_wanted.instances] if per_student else None
+    state = "absent" if cohort_wanted.removes else "present"
+    return network_stacks({**parameters, "students": students, "state": state}), cohort_wanted
+
+
 def _checked_name(option: str, value: str) -> str:
     if not NAME_PATTERN.fullmatch(value):
         raise DesiredError(

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import IMPORT_ERROR, CloudError
+from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import IMPORT_ERROR, Cloud, CloudError
 from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import DesiredError
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import PlanError
 
@@ -24,3 +25,13 @@ def explained(module: AnsibleModule) -> Iterator[None]:
         module.fail_json(msg=str(error))
     except KeyboardInterrupt:
         module.fail_json(msg="Interrupted. What was made is there; run again to go on from it.")
+
+
+def end(module: AnsibleModule, cloud: Cloud, result: dict[str, Any]) -> None:
+    """End the module with a result, failed when that has a ``msg``; ``warnings`` are shown, and requests counted."""
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    result |= {"requests": cloud.requests, "polls": cloud.polls}
+    if "msg" in result:
+        module.fail_json(**result)
+    module.exit_json(**result)

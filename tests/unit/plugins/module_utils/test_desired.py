@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import desired
-from ansible_collections.ouseful.coursevm.plugins.modules import network_stack
-from ansible_collections.ouseful.coursevm.plugins.modules.instances import ARGUMENTS, INSTANCE
+from ansible_collections.ouseful.coursevm.plugins.module_utils.arguments import INSTANCE
+from ansible_collections.ouseful.coursevm.plugins.module_utils.arguments import SUBNET as SUBNET_ARGUMENTS
+from ansible_collections.ouseful.coursevm.plugins.modules.instances import ARGUMENTS
 
-SUBNET = dict.fromkeys(network_stack.SUBNET)
+SUBNET = dict.fromkeys(SUBNET_ARGUMENTS)
 RULE = {
     "direction": "ingress",
     "ethertype": None,
@@ -50,6 +51,29 @@ def test_names_follow_from_the_cohort():
         ["coursevm-demo-4", "coursevm-demo-6"],
     )
     assert desired.cohort(cohort({"student": "ada"})).instances[0].name == "demo-ada"
+
+
+def whole(**parameters):
+    """The network stacks and the cohort from parameters of the module cohort, for ada and bob."""
+    common = {**stack(), **cohort({"student": "ada"}, {"student": "bob", "network": "theirs"}), "name": None}
+    common |= {"external_network": "public", "network_per_student": False, "floating_ips": True}
+    return desired.stacks_and_cohort(common | parameters)
+
+
+def test_the_instances_of_a_whole_cohort_are_on_its_network():
+    (network,), wanted = whole()
+    assert (network.name, wanted.network, wanted.security_groups) == ("coursevm-demo",) * 2 + (("coursevm-demo",),)
+    assert (network.present, wanted.floating_network) == (True, "public")
+    assert [instance.network for instance in wanted.instances] == [None, "theirs"]
+    (network,), wanted = whole(name="lab", security_groups=["default"], floating_ips=False, state="absent")
+    assert (network.name, wanted.network, wanted.security_groups) == ("lab", "lab", ("default",))
+    assert (network.present, wanted.floating_network) == (False, None)
+
+
+def test_the_instances_of_a_whole_cohort_are_on_a_network_each():
+    stacks, wanted = whole(network_per_student=True)
+    assert [stack.student for stack in stacks] == [None, "ada", "bob"]
+    assert [instance.network for instance in wanted.instances] == ["coursevm-demo-ada", "theirs"]
 
 
 def test_each_student_has_the_same_network_and_all_have_one_group():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
 import yaml
 
-from ansible_collections.ouseful.coursevm.plugins.doc_fragments.cloud import ModuleDocFragment
-from ansible_collections.ouseful.coursevm.plugins.modules import instances, network_stack
+from ansible_collections.ouseful.coursevm.plugins.modules import cohort, instances, network_stack
 
 FACTS = ("type", "elements", "choices", "default", "required", "aliases")
 
@@ -20,9 +21,17 @@ def facts(options, nested):
     }
 
 
-@pytest.mark.parametrize("module", [instances, network_stack])
+def fragment(name):
+    """The options of a documentation fragment, given as a module names it."""
+    file, _dot, section = name.removeprefix("ouseful.coursevm.").partition(".")
+    found = import_module(f"ansible_collections.ouseful.coursevm.plugins.doc_fragments.{file}").ModuleDocFragment
+    return yaml.safe_load(getattr(found, section.upper() or "DOCUMENTATION")).get("options", {})
+
+
+@pytest.mark.parametrize("module", [cohort, instances, network_stack])
 def test_documentation_equals_the_argument_specification(module):
-    documented = (
-        yaml.safe_load(module.DOCUMENTATION)["options"] | yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
-    )
+    documentation = yaml.safe_load(module.DOCUMENTATION)
+    documented = dict(documentation["options"])
+    for name in documentation["extends_documentation_fragment"]:
+        documented |= fragment(name)
     assert facts(documented, "suboptions") == facts(module.ARGUMENTS, "options")

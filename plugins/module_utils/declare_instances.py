@@ -1,0 +1,145 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A cohort's instances from their declaration to the result of the module: looked at, planned, and carried out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.ouseful.coursevm.plugins.module_utils import observed
+from ansible_collections.ouseful.coursevm.plugins.module_utils.apply_instances import Apply, outcomes
+from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud
+from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import Cohort
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Plan
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_instances import plan, undeclared_students
+from ansible_collections.ouseful.coursevm.plugins.module_utils.rivals import when_abandoned
+from ansible_collections.ouseful.coursevm.plugins.module_utils.waiting import Outcome
+
+Seen = tuple[observed.CohortState, Plan]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to carry it out; the options of the module with these names."""
+
+    check_mode: bool
+    timeout: int  # seconds
+    concurrency: int
+    retries: int
+    tell: Callable[[str], None]
+
+    @classmethod
+    def of(cls, module: AnsibleModule) -> Options:
+        """Those of a module."""
+        given = {name: module.params[name] for name in ("timeout", "concurrency", "retries")}
+        return cls(check_mode=module.check_mode, tell=_teller(module), **given)
+
+
+def declare(cloud: Cloud, wanted: Cohort, options: Options, blocked: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Make it so, or only plan it in check mode, and return what the module returns; ``msg`` when something failed.
+
+    ``blocked`` are students for whom nothing can be done, each with the reason. Raises CloudError.
+    """
+    blocked = blocked or {}
+
+    def look() -> Seen:
+        state = observed.cohort(cloud, wanted)
+        steps = plan(wanted, state)
+        if wanted.removes or wanted.prune or (wanted.makes and not steps.settled):
+            planning = options.check_mode or bool(blocked)
+            state = observed.rest_of_cohort(cloud, wanted, state, planning=planning)
+            steps = plan(wanted, state)
+        return state, steps
+
+    state, steps = look() if options.check_mode else when_abandoned(cloud, look, partial(_age_of_unfinished, cloud))
+    others = undeclared_students(wanted, state)
+    listed = [instance.student for instance in wanted.instances]
+    results = outcomes(state, [*listed, *(others if wanted.prune else [])])
+    for student, reason in {**steps.refused, **blocked}.items():
+        results[student].error = reason
+    warnings = [str(difference) for difference in steps.drift]
+    if options.check_mode:
+        missing = state.names.missing if state.names else ()
+        warnings += [f"{name} is not there yet; the plan takes it that it will be." for name in missing]
+        for action in steps.actions:
+            results[action.student].done.append(str(action))
+    else:
+        how = {name: getattr(options, name) for name in ("timeout", "concurrency", "retries", "tell")}
+        Apply(cloud, wanted, state, results, **how).run(steps)
+    instances = _described(wanted, steps, results)
+    failed = [instance for instance in instances if instance["error"]]
+    result = {
+        "changed": any(instance["actions"] for instance in instances),
+        "instances": instances,
+        "failed_students": [instance["student"] for instance in failed],
+        "undeclared_students": [] if wanted.prune else others,
+        "warnings": warnings,
+        "diff": {"prepared": steps.in_words()},
+    }
+    if failed:
+        result["msg"] = _in_words(failed, len(instances))
+    return result
+
+
+def _in_words(failed: list[dict], number: int) -> str:
+    """What failed for whom; those with the same reason together."""
+    students: dict[str, list[str]] = {}
+    for instance in failed:
+        students.setdefault(instance["error"], []).append(instance["student"])
+    reasons = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in students.items())
+    return (
+        f"{len(failed)} of {number} instances failed. {reasons}. "
+        "Run again to go on with what is missing; what is up stays up."
+    )
+
+
+def _age_of_unfinished(cloud: Cloud, seen: Seen) -> float:
+    """Seconds since the youngest port was made that awaits a server, perhaps from another run."""
+    state, steps = seen
+    lacking = {action.student for action in steps.actions if (action.verb, action.kind) == ("create", "server")}
+    waiting = [port for port in state.ports if port.owner.student in lacking and not port.device_id]
+    return min((cloud.seconds_since(port.created_at) for port in waiting), default=math.inf)
+
+
+def _described(wanted: Cohort, steps: Plan, results: dict[str, Outcome]) -> list[dict]:
+    """The results as the module returns them."""
+    names = {instance.student: instance.name for instance in wanted.instances}
+    return [
+        {
+            "student": student,
+            "name": names.get(student) or f"{wanted.cohort}-{student}",
+            "id": result.server.id if result.server else None,
+            "status": result.server.status if result.server else "ABSENT",
+            "addresses": list(
+                result.port.addresses if result.port else result.server.addresses if result.server else ()
+            ),
+            "floating_ip": result.floating_ip.name if result.floating_ip else None,
+            "actions": result.done,
+            "drift": [str(difference) for difference in steps.drift if difference.student == student],
+            "seconds": result.seconds,
+            "error": result.error,
+        }
+        for student, result in results.items()
+    ]
+
+
+def _teller(module: AnsibleModule) -> Callable[[str], None]:
+    """A function that appends a line to the progress file; progress that can't be written stops nothing."""
+    path = module.params["progress_file"]
+
+    def tell(line: str) -> None:
+        nonlocal path
+        if path:
+            try:
+                with open(path, "a", encoding="utf-8") as file:
+                    file.write(f"{line}\n")
+            except OSError as error:
+                module.warn(f"progress_file: {error}")
+                path = None
+
+    return tell

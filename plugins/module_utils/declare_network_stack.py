@@ -1,0 +1,99 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A network stack from its declaration to the result of the module: looked at, planned, and carried out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from ansible_collections.ouseful.coursevm.plugins.module_utils import observed
+from ansible_collections.ouseful.coursevm.plugins.module_utils.apply_network_stack import Stack, apply
+from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud
+from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import NetworkStack
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import merged
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_network_stack import plan
+from ansible_collections.ouseful.coursevm.plugins.module_utils.rivals import when_abandoned
+
+
+def declare(
+    cloud: Cloud,
+    wanted: Sequence[NetworkStack],
+    *,
+    check_mode: bool,
+    concurrency: int,
+    leaving: Collection[str] = (),
+) -> dict[str, Any]:
+    """Make it so, or only plan it in check mode, and return what the module returns; ``msg`` when something failed.
+
+    ``leaving`` are students whose instances count as removed already. Raises CloudError, PlanError.
+    """
+
+    def look() -> list[Stack]:
+        states = [_without(state, leaving) for state in observed.network_stacks(cloud, wanted)]
+        return [Stack(cloud, one, state, plan(one, state)) for one, state in zip(wanted, states, strict=True)]
+
+    stacks = look() if check_mode else when_abandoned(cloud, look, partial(_age_of_unfinished, cloud))
+    steps = merged([stack.plan for stack in stacks])
+    if steps.actions and not check_mode:
+        apply(cloud, stacks, concurrency)
+    failed = [stack for stack in stacks if stack.error]
+    result = {
+        "changed": any(stack.done for stack in stacks) if failed else bool(steps.actions),
+        "actions": [str(action) for action in steps.actions],
+        "drift": [str(difference) for difference in steps.drift],
+        "warnings": [str(difference) for difference in steps.drift],
+        "diff": {"prepared": steps.in_words()},
+        **_described(stacks),
+    }
+    if failed:
+        result["actions"] = [action for stack in stacks for action in stack.done]
+        reasons = "; ".join(f"{stack.desired.name}: {stack.error}" for stack in failed)
+        result["msg"] = f"{reasons}. Run again to go on with what is missing."
+    return result
+
+
+def _without(state: observed.NetworkStackState, students: Collection[str]) -> observed.NetworkStackState:
+    """The state without the ports of these students' instances."""
+    return replace(state, ports=tuple(p for p in state.ports if not (p.owner and p.owner.student in students)))
+
+
+def _age_of_unfinished(cloud: Cloud, stacks: list[Stack]) -> float:
+    """Seconds since the youngest network was made that lacks something, which another run may be about to make."""
+    ages = (cloud.seconds_since(stack.begun_at) for stack in stacks if stack.begun_at)
+    return min(ages, default=math.inf)
+
+
+def _described(stacks: list[Stack]) -> dict:
+    """The cohort's resources as the module returns them."""
+    first, *own = stacks
+    shared = _described_one(first)
+    return {
+        **shared,
+        "students": [
+            {"student": stack.desired.student, "error": stack.error, **_described_one(stack)} for stack in own
+        ],
+        "undeclared_students": list(first.state.other_students),
+    }
+
+
+def _described_one(stack: Stack) -> dict:
+    """The resources of one stack, those which it has."""
+
+    def one(resources: tuple, *facts: str) -> dict:
+        own = observed.ours(resources, stack.desired.cohort)
+        found = own[0] if own else None
+        return {"name": stack.desired.name, **{fact: getattr(found, fact, None) for fact in ("id", *facts)}}
+
+    network = {
+        "network": one(stack.state.networks, "mtu"),
+        "router": one(stack.state.routers, "external_network_id"),
+        "subnets": [
+            {fact: getattr(subnet, fact) for fact in ("id", "name", "cidr", "ip_version", "gateway_ip")}
+            for subnet in observed.ours(stack.state.subnets, stack.desired.cohort)
+        ],
+    }
+    group = {"security_group": one(stack.state.security_groups)}
+    return {**(network if stack.desired.has_network else {}), **(group if stack.desired.has_group else {})}
