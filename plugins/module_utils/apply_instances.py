@@ -1,7 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Carries out the plan of a cohort: ports in lists, servers and floating IPs concurrently, one poll for all.
+"""Carries out the plan of a cohort: servers and floating IPs concurrently, one poll for all.
 
-Neutron takes no lists of floating IPs ("Bulk operation not supported"), or makes them one after the other all the same.
+Nova makes each server's port and removes it with the server. A floating IP is made as soon as its port is there.
+Neutron takes no lists of floating IPs ("Bulk operation not supported"), or makes them one by one all the same.
 
 What fails for one student is noted for that student and doesn't stop the others.
 """
@@ -13,25 +14,24 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed
-from ansible_collections.ouseful.coursevm.plugins.module_utils.apply import create_many, create_once
+from ansible_collections.ouseful.coursevm.plugins.module_utils.apply import create_once
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError, concurrently
 from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import Cohort, Instance
-from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import CohortState, Server
+from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import CohortState, Port, Server
 from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import marker, owner_of_marker, tags
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Action, Plan
-from ansible_collections.ouseful.coursevm.plugins.module_utils.rivals import give_way, in_words
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_instances import sorted_servers
 from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import GOALS, REQUESTS, next_status
 from ansible_collections.ouseful.coursevm.plugins.module_utils.waiting import OnTheWay, Outcome, Waiting
 
 
 def outcomes(state: CohortState, students: Iterable[str]) -> dict[str, Outcome]:
     """What is there for each student before anything is done."""
-    made = {student: Outcome() for student in students}
-    for attribute, resources in (("port", state.ports), ("floating_ip", state.floating_ips), ("server", state.servers)):
-        for resource in resources:
-            student = resource.owner.student
-            if student in made:
-                setattr(made[student], attribute, resource)
+    made = {}
+    for student in students:
+        used, _spare = sorted_servers(student, state)
+        own = [address for address in state.floating_ips if address.owner.student == student]
+        made[student] = Outcome(used[0] if used else None, own[0] if own else None)
     return made
 
 
@@ -64,6 +64,7 @@ class Apply:
         self.wanted = {instance.student: instance for instance in desired.instances}
         self.waiting = Waiting(cloud, desired.cohort, outcomes, timeout=timeout, concurrency=concurrency, tell=tell)
         self.used_up: dict[str, CloudError] = {}  # kinds of resource whose quota is used up
+        self.unbound: dict[str, Action] = {}  # what is planned for floating IPs and awaits a port
 
     def run(self, plan: Plan) -> None:
         """Do everything in the plan, and wait until no server is on its way any more."""
@@ -74,17 +75,12 @@ class Apply:
         def of(*pairs: tuple[str, str]) -> list[Action]:
             return [action for pair in pairs for action in steps.get(pair, [])]
 
-        self._remove(of(("delete", "floating IP"), ("delete", "server")), of(("delete", "port")))
-        self._create_ports(of(("create", "port")))
-        # Servers first: they need the longest.
-        makers = {
-            ("create", "server"): self._create_server,
-            ("bind", "floating IP"): self._bind_floating_ip,
-            ("create", "floating IP"): self._create_floating_ip,
-        }
-        self._each(of(*makers), lambda action: makers[action.verb, action.kind](action))
+        self._remove(of(("delete", "floating IP"), ("delete", "server")))
+        self._each(of(("create", "server")), self._create_server)
         self._expect(of(*((verb, "server") for verb in (*REQUESTS, "rebuild"))))
-        self.waiting.until_there()
+        self.unbound = {action.student: action for action in of(("bind", "floating IP"), ("create", "floating IP"))}
+        self._bind(self.state.ports)
+        self.waiting.until_there(self._bind_what_has_a_port)
         # Now that no server is shelved or being built: Nova changes no metadata of those.
         changes = of(("change", "server"), ("change", "metadata"), ("change", "port"))
         self._each(changes, lambda action: getattr(self, f"_change_{action.kind}")(action))
@@ -110,20 +106,27 @@ class Apply:
 
     # Removing
 
-    def _remove(self, actions: list[Action], ports: list[Action]) -> None:
-        self._each([action for action in actions if action.kind == "floating IP"], self._delete_floating_ip)
-        leaving = [action for action in actions if action.kind == "server"]
-        self._each(leaving, lambda action: self.cloud.delete("compute", f"/servers/{action.id}"))
-        self.waiting.until_gone({a.id: a.student for a in leaving if not self.outcomes[a.student].error})
-        self._each(ports, self._delete_port)
+    def _remove(self, actions: list[Action]) -> None:
+        paths = {"server": ("compute", "/servers"), "floating IP": ("network", "/floatingips")}
 
-    def _delete_floating_ip(self, action: Action) -> None:
-        self.cloud.delete("network", f"/floatingips/{action.id}")
-        self.outcomes[action.student].floating_ip = None
+        def remove(action: Action) -> None:
+            service, path = paths[action.kind]
+            self.cloud.delete(service, f"{path}/{action.id}")
+            if action.kind == "floating IP":
+                self.outcomes[action.student].floating_ip = None
 
-    def _delete_port(self, action: Action) -> None:
-        self.cloud.delete("network", f"/ports/{action.id}")
-        self.outcomes[action.student].port = None
+        self._each(actions, remove)
+        # What was made twice is not waited for: the student's server is another one.
+        awaited = {
+            action.id: action.student
+            for action in actions
+            if action.kind == "server" and not self.outcomes[action.student].error and self._is_of(action)
+        }
+        self.waiting.until_gone(awaited)
+
+    def _is_of(self, action: Action) -> bool:
+        server = self.outcomes[action.student].server
+        return bool(server and server.id == action.id)
 
     # Changing in place
 
@@ -137,93 +140,70 @@ class Apply:
         groups = list(self.state.names.security_group_ids)
         self.cloud.put("network", f"/ports/{action.id}", {"port": {"security_groups": groups}})
 
-    # Ports and floating IPs
+    # Floating IPs
 
-    def _there(self, path: str, plural: str) -> dict[str, dict[str, Any]]:
-        """Neutron's resources of the cohort as they are now, by student."""
-        listed = self.cloud.list("network", path, plural, {"project_id": self.cloud.project_id})
+    def _bind_what_has_a_port(self, servers: dict[str, Server]) -> None:
+        """Give a floating IP to those whose server has an address by now."""
+        ids = [self._server_id(student) for student in self.unbound]
+        ready = [server_id for server_id in ids if server_id in servers and servers[server_id].addresses]
+        if ready:
+            self._bind(self.cloud.poll(lambda: observed.ports(self.cloud, ready)))
+
+    def _server_id(self, student: str) -> str | None:
+        way, server = self.waiting.on_the_way.get(student), self.outcomes[student].server
+        return way.server_id if way else server.id if server else None
+
+    def _bind(self, ports: Iterable[Port]) -> None:
+        on = {port.device_id: port for port in ports}
+        there = [student for student in self.unbound if self._server_id(student) in on]
+        ready = [(self.unbound.pop(student), on[self._server_id(student)]) for student in there]
+        makers = {"bind": self._bind_floating_ip, "create": self._create_floating_ip}
+        concurrently(
+            lambda one: self._attempt(one[0], lambda action: makers[action.verb](action, one[1])),
+            ready,
+            self.concurrency,
+        )
+
+    def _there(self) -> dict[str, dict[str, Any]]:
+        """The cohort's floating IPs as they are now, by student."""
+        listed = self.cloud.list("network", "/floatingips", "floatingips", {"project_id": self.cloud.project_id})
         return by_student(self.desired.cohort, listed)
 
-    def _create(self, student: str, path: str, key: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Create one of a student's Neutron resources."""
-
-        def look() -> dict[str, Any] | None:
-            found = self._there(path, f"{key}s").get(student)
-            return {key: found} if found else None
-
-        return create_once(self.cloud, "network", path, {key: body}, look)[key]
-
-    def _create_ports(self, actions: list[Action]) -> None:
-        waiting = [action for action in actions if not self.outcomes[action.student].error]
-        bodies = [self._port_body(action.student) for action in waiting]
-        query = {"project_id": self.cloud.project_id}
-
-        def same(body: dict[str, Any]) -> str:
-            return body["description"]
-
-        def look() -> list[dict[str, Any]]:
-            return self.cloud.list("network", "/ports", "ports", query)
-
-        def remove(own_id: str) -> None:
-            self.cloud.delete("network", f"/ports/{own_id}")
-
-        results = create_many(self.cloud, "/ports", "ports", bodies, same=same, look=look)
-        made = {same(body): body["id"] for body in results if not isinstance(body, CloudError)}
-        lost = give_way(self.cloud, made, same=same, look=look, remove=remove) if made else {}
-        for action, body, result in zip(waiting, bodies, results, strict=True):
-            if isinstance(result, CloudError):
-                self.waiting.fail(action.student, f"create port: {result}")
-            elif same(body) in lost:
-                self.waiting.fail(action.student, in_words("instance", lost[same(body)]))
-            else:
-                self.outcomes[action.student].port = observed.port(result)
-                self.outcomes[action.student].done.append(str(action))
-
-    def _port_body(self, student: str) -> dict[str, Any]:
-        names = self.state.names
-        instance = self.wanted[student]
-        body = {
-            "network_id": names.networks[self.desired.network_of(instance)][0],
-            "name": instance.name,
-            "description": marker(self.desired.cohort, student),
-        }
-        if names.security_group_ids is not None:
-            body["security_groups"] = list(names.security_group_ids)
-        return body
-
-    def _create_floating_ip(self, action: Action) -> None:
+    def _create_floating_ip(self, action: Action, port: Port) -> None:
         body = {
             "floating_network_id": self.state.names.floating_network_id,
-            "port_id": self.outcomes[action.student].port.id,
+            "port_id": port.id,
             "description": marker(self.desired.cohort, action.student, self.desired.floating_network),
         }
+
+        def look() -> dict[str, Any] | None:
+            found = self._there().get(action.student)
+            return {"floatingip": found} if found else None
+
         try:
-            answer = self._create(action.student, "/floatingips", "floatingip", body)
+            answer = create_once(self.cloud, "network", "/floatingips", {"floatingip": body}, look)
         except CloudError as error:
-            if error.status != 409 or error.is_quota:
-                raise
             # Neutron gives a port no second one: another run may have made it.
-            answer = self._there("/floatingips", "floatingips").get(action.student)
+            answer = look() if error.status == 409 and not error.is_quota else None
             if not answer:
                 raise
-        self.outcomes[action.student].floating_ip = observed.floating_ip(answer)
+        self.outcomes[action.student].floating_ip = observed.floating_ip(answer["floatingip"])
 
-    def _bind_floating_ip(self, action: Action) -> None:
-        port = self.outcomes[action.student].port
+    def _bind_floating_ip(self, action: Action, port: Port) -> None:
         answer = self.cloud.put("network", f"/floatingips/{action.id}", {"floatingip": {"port_id": port.id}})
         self.outcomes[action.student].floating_ip = observed.floating_ip(answer["floatingip"])
 
     # Servers
 
     def _create_server(self, action: Action) -> None:
-        self._expect_up(action.student, self._post_server(self.wanted[action.student]))
+        self._expect_up(action.student, self._post_server(self.wanted[action.student]), made_by=str(action))
 
     def _server_body(self, instance: Instance) -> dict[str, Any]:
         desired, image_id = self.desired, self.state.image_id
         body = {
             "name": instance.name,
             "flavorRef": self.state.names.flavor_id,
-            "networks": [{"port": self.outcomes[instance.student].port.id}],
+            "networks": [{"uuid": self.state.names.networks[desired.network_of(instance)][0]}],
             "metadata": {**instance.full_metadata, **desired.lasting_facts(image_id)},
             "tags": list(tags(desired.cohort, instance.student)),
         }
@@ -233,7 +213,9 @@ class Apply:
             volume = {"boot_index": 0, "source_type": "image", "uuid": image_id, "destination_type": "volume"}
             volume |= {"volume_size": desired.volume_size, "delete_on_termination": desired.delete_on_termination}
             body["block_device_mapping_v2"] = [volume]
+        groups = self.state.names.security_group_ids
         optional = {
+            "security_groups": groups and [{"name": group_id} for group_id in groups],
             "user_data": instance.encoded_user_data,
             "availability_zone": desired.availability_zone,
             "key_name": desired.key_name,
@@ -272,14 +254,22 @@ class Apply:
             elif goal and following != server.status and following in goal.statuses:
                 self.waiting.on_the_way[student] = OnTheWay(server.id, 0, goal=goal)
 
-    def _expect_up(self, student: str, server_id: str) -> None:
+    def _expect_up(self, student: str, server_id: str, made_by: str | None = None) -> None:
         instance = self.wanted[student]
         self.waiting.on_the_way[student] = OnTheWay(
             server_id,
             self.retries,
             step=f"create server {instance.name} again",
-            make=partial(self._post_server, instance),
+            make=partial(self._make_again, instance),
+            made_by=made_by,
         )
+
+    def _make_again(self, instance: Instance) -> str:
+        server_id = self._post_server(instance)
+        address = self.outcomes[instance.student].floating_ip
+        if address:  # it was on the port of the one before
+            self.unbound[instance.student] = Action("bind", "floating IP", address.name, instance.student, address.id)
+        return server_id
 
     def _ask(self, student: str, verb: str) -> None:
         server = self.outcomes[student].server

@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -17,10 +15,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Clou
 from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import Cohort
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Plan
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_instances import plan, undeclared_students
-from ansible_collections.ouseful.coursevm.plugins.module_utils.rivals import when_abandoned
 from ansible_collections.ouseful.coursevm.plugins.module_utils.waiting import Outcome
-
-Seen = tuple[observed.CohortState, Plan]
 
 
 @dataclass(frozen=True)
@@ -47,16 +42,11 @@ def declare(cloud: Cloud, wanted: Cohort, options: Options, blocked: Mapping[str
     """
     blocked = blocked or {}
 
-    def look() -> Seen:
-        state = observed.cohort(cloud, wanted)
+    state = observed.cohort(cloud, wanted)
+    steps = plan(wanted, state)
+    if wanted.makes and not steps.settled:
+        state = observed.rest_of_cohort(cloud, wanted, state, planning=options.check_mode or bool(blocked))
         steps = plan(wanted, state)
-        if wanted.removes or wanted.prune or (wanted.makes and not steps.settled):
-            planning = options.check_mode or bool(blocked)
-            state = observed.rest_of_cohort(cloud, wanted, state, planning=planning)
-            steps = plan(wanted, state)
-        return state, steps
-
-    state, steps = look() if options.check_mode else when_abandoned(cloud, look, partial(_age_of_unfinished, cloud))
     others = undeclared_students(wanted, state)
     listed = [instance.student for instance in wanted.instances]
     results = outcomes(state, [*listed, *(others if wanted.prune else [])])
@@ -98,14 +88,6 @@ def _in_words(failed: list[dict], number: int) -> str:
     )
 
 
-def _age_of_unfinished(cloud: Cloud, seen: Seen) -> float:
-    """Seconds since the youngest port was made that awaits a server, perhaps from another run."""
-    state, steps = seen
-    lacking = {action.student for action in steps.actions if (action.verb, action.kind) == ("create", "server")}
-    waiting = [port for port in state.ports if port.owner.student in lacking and not port.device_id]
-    return min((cloud.seconds_since(port.created_at) for port in waiting), default=math.inf)
-
-
 def _described(wanted: Cohort, steps: Plan, results: dict[str, Outcome]) -> list[dict]:
     """The results as the module returns them."""
     names = {instance.student: instance.name for instance in wanted.instances}
@@ -115,9 +97,7 @@ def _described(wanted: Cohort, steps: Plan, results: dict[str, Outcome]) -> list
             "name": names.get(student) or f"{wanted.cohort}-{student}",
             "id": result.server.id if result.server else None,
             "status": result.server.status if result.server else "ABSENT",
-            "addresses": list(
-                result.port.addresses if result.port else result.server.addresses if result.server else ()
-            ),
+            "addresses": list(result.server.addresses) if result.server else [],
             "floating_ip": result.floating_ip.name if result.floating_ip else None,
             "actions": result.done,
             "drift": [str(difference) for difference in steps.drift if difference.student == student],

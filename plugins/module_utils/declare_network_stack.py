@@ -28,7 +28,7 @@ def declare(
 ) -> dict[str, Any]:
     """Make it so, or only plan it in check mode, and return what the module returns; ``msg`` when something failed.
 
-    ``leaving`` are students whose instances count as removed already. Raises CloudError, PlanError.
+    ``leaving`` are ids of servers that count as removed already. Raises CloudError, PlanError.
     """
 
     def look() -> list[Stack]:
@@ -55,9 +55,9 @@ def declare(
     return result
 
 
-def _without(state: observed.NetworkStackState, students: Collection[str]) -> observed.NetworkStackState:
-    """The state without the ports of these students' instances."""
-    return replace(state, ports=tuple(p for p in state.ports if not (p.owner and p.owner.student in students)))
+def _without(state: observed.NetworkStackState, server_ids: Collection[str]) -> observed.NetworkStackState:
+    """The state without the ports of these servers."""
+    return replace(state, ports=tuple(port for port in state.ports if port.device_id not in server_ids))
 
 
 def _age_of_unfinished(cloud: Cloud, stacks: list[Stack]) -> float:

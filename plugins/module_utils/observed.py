@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,6 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import 
     owner_of_tags,
     tags,
 )
-from ansible_collections.ouseful.coursevm.plugins.module_utils.rivals import age_order
 from ansible_collections.ouseful.coursevm.plugins.module_utils.suggest import unknown
 
 ROUTER_PORTS = (
@@ -76,7 +75,6 @@ class Port(Resource):
     subnet_ids: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     security_group_ids: tuple[str, ...] = ()
-    created_at: str | None = None  # None when it was changed since
 
 
 @dataclass(frozen=True)
@@ -101,6 +99,7 @@ class Server(Resource):
     availability_zone: str | None = None
     key_name: str | None = None
     config_drive: bool = False
+    created_at: str = ""
     launched: bool = True  # whether it ever ran, so that there may be a student's work on it
     fault: str | None = None
 
@@ -140,7 +139,8 @@ class Names:
 class CohortState:
     """A cohort's resources.
 
-    ``names``, ``ports`` and ``strangers`` are filled by the second look only, see ``rest_of_cohort``.
+    ``names``, ``ports`` (of the servers) and ``strangers`` (servers by name) are filled by the second look only, see
+    ``rest_of_cohort``.
     """
 
     image_id: str | None = None
@@ -148,7 +148,7 @@ class CohortState:
     floating_ips: tuple[FloatingIP, ...] = ()
     ports: tuple[Port, ...] = ()
     names: Names | None = None
-    strangers: tuple[tuple[str, str, str], ...] = ()  # (kind, name, id) of others' servers and ports
+    strangers: tuple[tuple[str, str], ...] = ()  # name and id
 
 
 def ours(resources: Iterable[Any], cohort: str) -> list[Any]:
@@ -232,15 +232,14 @@ def rest_of_cohort(cloud: Cloud, desired: Cohort, state: CohortState, planning: 
     only planning as well.
     """
     looks = [
-        lambda: all_ports(cloud),
+        lambda: ports(cloud, [server.id for server in state.servers]),
         lambda: _names(cloud, desired, planning) if desired.makes else None,
         lambda: cloud.list("compute", "/servers", "servers") if desired.makes else [],
     ]
     found_ports, names, all_servers = concurrently(lambda look: look(), looks, READERS)
     own_ids = {server.id for server in state.servers}
-    strangers = [("server", body["name"], body["id"]) for body in all_servers if body["id"] not in own_ids]
-    strangers += [("port", found.name, found.id) for found in found_ports if not found.owner and found.name]
-    return replace(state, ports=tuple(ours(found_ports, desired.cohort)), names=names, strangers=tuple(strangers))
+    strangers = tuple((body["name"], body["id"]) for body in all_servers if body["id"] not in own_ids)
+    return replace(state, ports=found_ports, names=names, strangers=strangers)
 
 
 def servers(cloud: Cloud, cohort_name: str) -> tuple[Server, ...]:
@@ -256,7 +255,8 @@ def servers(cloud: Cloud, cohort_name: str) -> tuple[Server, ...]:
     )
     for body, answer in zip(unexplained, answers, strict=True):
         body["fault"] = answer.get("server", {}).get("fault")
-    return tuple(server(body) for body in bodies)
+    # Whoever has to choose one of two chooses the same as everyone else.
+    return tuple(sorted((server(body) for body in bodies), key=lambda one: (one.created_at, one.id)))
 
 
 def floating_ips(cloud: Cloud, cohort_name: str) -> tuple[FloatingIP, ...]:
@@ -265,11 +265,13 @@ def floating_ips(cloud: Cloud, cohort_name: str) -> tuple[FloatingIP, ...]:
     return tuple(ours((floating_ip(body) for body in found), cohort_name))
 
 
-def all_ports(cloud: Cloud) -> tuple[Port, ...]:
-    """The project's ports, in one request."""
-    bodies = cloud.list("network", "/ports", "ports", {"project_id": cloud.project_id})
-    # Whoever has to choose one of two chooses the same as everyone else.
-    return tuple(port(body) for body in sorted(bodies, key=age_order))
+def ports(cloud: Cloud, server_ids: Collection[str]) -> tuple[Port, ...]:
+    """The ports of these servers, in one request."""
+    if not server_ids:
+        return ()
+    query = {"project_id": cloud.project_id, **narrowed("device_id", server_ids)}
+    found = (port(body) for body in cloud.list("network", "/ports", "ports", query))
+    return tuple(one for one in found if one.device_id in server_ids)
 
 
 def image_id(cloud: Cloud, wanted: str) -> str:
@@ -438,7 +440,6 @@ def port(body: dict[str, Any]) -> Port:
         subnet_ids=tuple(address["subnet_id"] for address in body["fixed_ips"]),
         addresses=tuple(address["ip_address"] for address in body["fixed_ips"]),
         security_group_ids=tuple(sorted(body["security_groups"])),
-        created_at=body.get("created_at") if body.get("created_at") == body.get("updated_at") else None,
     )
 
 
@@ -474,6 +475,7 @@ def server(body: dict[str, Any]) -> Server:
         availability_zone=body.get("OS-EXT-AZ:availability_zone"),
         key_name=body.get("key_name"),
         config_drive=bool(body.get("config_drive")),
+        created_at=body.get("created", ""),
         launched=bool(body.get("OS-SRV-USG:launched_at")),
         fault=fault.get("message"),
     )

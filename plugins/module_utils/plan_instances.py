@@ -44,7 +44,7 @@ def plan(desired: want.Cohort, state: seen.CohortState) -> Plan:
 def undeclared_students(desired: want.Cohort, state: seen.CohortState) -> list[str]:
     """Students of the cohort who have something on the cloud and are not in the declaration."""
     listed = {instance.student for instance in desired.instances}
-    resources = (*state.servers, *state.ports, *state.floating_ips)
+    resources = (*state.servers, *state.floating_ips)
     return sorted({r.owner.student for r in resources if r.owner and r.owner.student} - listed)
 
 
@@ -52,9 +52,19 @@ def _of(student: str, resources: tuple) -> list:
     return [resource for resource in resources if resource.owner and resource.owner.student == student]
 
 
+def sorted_servers(student: str, state: seen.CohortState) -> tuple[list[seen.Server], list[seen.Server]]:
+    """A student's servers: those which may hold work, or the oldest; and those made twice, which never ran.
+
+    Two runs at once, of which one was killed, may leave two.
+    """
+    found = _of(student, state.servers)
+    there = [server for server in found if server.task_state != "deleting"] or found[:1]
+    used = [server for server in there if server.launched] or there[:1]
+    return used, [server for server in there if server not in used]
+
+
 def _remove(students: list[str], state: seen.CohortState, actions: list[Action]) -> None:
-    kinds = (("floating IP", state.floating_ips), ("server", state.servers), ("port", state.ports))
-    for kind, resources in kinds:
+    for kind, resources in (("floating IP", state.floating_ips), ("server", state.servers)):
         for student in students:
             actions += [Action("delete", kind, found.name, student, found.id) for found in _of(student, resources)]
 
@@ -72,15 +82,16 @@ class _Student:
         self.desired = desired
         self.state = state
         self.wanted = instance
-        self.servers = _of(instance.student, state.servers)
+        self.servers, self.spare_servers = sorted_servers(instance.student, state)
         self.server = self.servers[0] if self.servers else None
-        self.ports, self.spare_ports = self._sorted_ports(_of(instance.student, state.ports))
+        self.port = self._port()
         self.addresses = _of(instance.student, state.floating_ips)
 
-    def _sorted_ports(self, ports: list[seen.Port]) -> tuple[list[seen.Port], list[seen.Port]]:
-        """The ports in use, or one that can be used; and those which a lost answer left over."""
-        used = [port for port in ports if port.device_id] or ports[:1]
-        return used, [port for port in ports if port not in used]
+    def _port(self) -> seen.Port | None:
+        """The server's port, that on the declared network where there are several; known after the second look."""
+        ports = [port for port in self.state.ports if self.server and port.device_id == self.server.id]
+        network_id = self.state.names.networks[self._network][0] if ports else None
+        return next((port for port in ports if port.network_id == network_id), ports[0] if ports else None)
 
     def _action(self, verb: str, kind: str, name: str, **facts) -> Action:
         return Action(verb, kind, name, self.wanted.student, **facts)
@@ -96,15 +107,13 @@ class _Student:
 
     def refusal(self) -> str | None:
         """Why nothing can be done for this student; None when something can."""
-        for kind, found in (("server", self.servers), ("port", self.ports)):
-            if len(found) > 1:
-                ids = ", ".join(resource.id for resource in found)
-                return f"there are {len(found)} {kind}s tagged as this student's: {ids}; remove all but one"
-        if self.desired.makes and (self.server is None or not self.ports):
-            for kind, name, resource_id in self.state.strangers:
-                missing = (kind == "server" and self.server is None) or (kind == "port" and not self.ports)
-                if missing and name == self.wanted.name:
-                    return clash(kind, name, resource_id)
+        if len(self.servers) > 1:
+            ids = ", ".join(server.id for server in self.servers)
+            return f"there are {len(self.servers)} servers tagged as this student's: {ids}; remove all but one"
+        if self.desired.makes and self.server is None:
+            for name, resource_id in self.state.strangers:
+                if name == self.wanted.name:
+                    return clash("server", name, resource_id)
         return None if self.server is None or self._is_going() else self._status_refusal()
 
     def _status_refusal(self) -> str | None:
@@ -143,22 +152,21 @@ class _Student:
         """The steps for this student."""
         if not self.desired.makes:
             return self._moves() if self._is_there() else []
-        steps = [self._action("delete", "port", p.name, id=p.id, note="left over") for p in self.spare_ports]
+        steps = [self._action("delete", "server", s.name, id=s.id, note="made twice") for s in self.spare_servers]
         if self._makes_server():
             if self.server:
                 note = "is being deleted" if self._is_going() else f"never came up: {explain(self.server.fault)}"
                 steps.append(self._action("delete", "server", self.server.name, id=self.server.id, note=note))
-            steps += self._port_steps()
             steps.append(self._action("create", "server", self.wanted.name))
         else:
             steps += self._moves() + self._changes_in_place()
-        if self.desired.floating_network and not self._has_foreign_port():
+        if self.desired.floating_network and not self._has_no_port():
             steps += self._floating_ip_steps()
         return steps
 
-    def _has_foreign_port(self) -> bool:
-        """Whether the server hangs on a port that isn't ours; known after the second look."""
-        return bool(self.state.names) and not self._makes_server() and not self.ports
+    def _has_no_port(self) -> bool:
+        """Whether somebody took the server's port away; known after the second look."""
+        return bool(self.state.names) and not self._makes_server() and self._is_built() and not self.port
 
     def _makes_server(self) -> bool:
         return self.server is None or self._is_going() or self._is_stillborn()
@@ -193,16 +201,6 @@ class _Student:
         }
         return self._action("rebuild", "server", self.wanted.name, id=self.server.id, **facts)
 
-    def _port_steps(self) -> list[Action]:
-        steps = []
-        names = self.state.names
-        if self.ports and names and self.ports[0].network_id != names.networks[self._network][0]:
-            port = self.ports[0]
-            steps.append(self._action("delete", "port", port.name, id=port.id, note="it is on another network"))
-        if steps or not self.ports:
-            steps.append(self._action("create", "port", self.wanted.name))
-        return steps or self._port_changes()
-
     def _changes_in_place(self) -> list[Action]:
         steps = []
         if self.server.name != self.wanted.name:
@@ -217,12 +215,11 @@ class _Student:
 
     def _port_changes(self) -> list[Action]:
         """Other security groups for the port; before the second look, which knows it, for the server."""
-        names = self.state.names
+        names, port = self.state.names, self.port
         groups = names.security_groups if names else self.desired.security_groups
-        if groups is None or self._has_foreign_port():
+        if groups is None or (names and not port):
             return []
-        known = self.server.security_groups if self.server and self._is_built() else None
-        port = self.ports[0] if names else None
+        known = self.server.security_groups if self._is_built() else None
         if port.security_group_ids == names.security_group_ids if port else known == groups:
             return []
         before = {"security_groups": known or (port.security_group_ids if port else None)}
@@ -249,18 +246,10 @@ class _Student:
         """Nova knows network, zone and groups of a server only when it is built."""
         return self.server.status != "BUILD"
 
-    def _kept_port(self) -> seen.Port | None:
-        """The present port, unless this plan replaces it."""
-        replaced = self._makes_server() and len(self._port_steps()) > 1
-        return self.ports[0] if self.ports and not replaced else None
-
     def _is_bound(self, address: seen.FloatingIP) -> bool:
-        port = self._kept_port()
-        if port:
-            return address.port_id == port.id
         if self._makes_server() or address.port_id is None:
             return False
-        return address.fixed_address in self.server.addresses
+        return address.port_id == self.port.id if self.port else address.fixed_address in self.server.addresses
 
     def _floating_ip_steps(self) -> list[Action]:
         if any(self._is_bound(address) for address in self.addresses):
@@ -303,9 +292,9 @@ class _Student:
         before, after = self._metadata_changes()
         if after and not self._takes_metadata():
             found.append(self._differs("metadata", before, after, "it takes effect when the instance is started"))
-        if self._has_foreign_port():
-            mend = "it was removed or made by someone else; remove the instance by name and run again"
-            found.append(self._differs("port", "not ours", self.wanted.name, mend))
+        if self._has_no_port():
+            mend = "somebody took its port away; attach one, or remove the instance by name and run again"
+            found.append(self._differs("port", None, f"on {self._network}", mend))
         return found
 
     def _lasting_facts(self) -> list[tuple]:

@@ -162,7 +162,7 @@ def _absent(desired: want.NetworkStack, state: seen.NetworkStackState) -> Plan:
     routers = seen.ours(state.routers, desired.cohort)
     in_use = [port for port in state.ports if not port.device_owner.startswith("network:")]
     if in_use:
-        names = sorted(port.name or port.id for port in in_use)
+        names = sorted(port.name or f"server {port.device_id}" for port in in_use)
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         raise PlanError(f"Network {desired.name} is still in use by {shown}; remove the cohort's instances first.")
     own_routers = {router.id for router in routers}

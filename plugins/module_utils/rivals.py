@@ -1,8 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What keeps two runs for the same cohort at once from making everything twice.
 
-Neither Neutron nor Nova keeps names or marks unique. So who has created something looks again, and where another run
-has created the same, the oldest stays: everyone removes only what is its own, and gives way with a reason in words.
+Neutron keeps neither names nor marks unique. So who has created something looks again, and where another run has
+created the same, the oldest stays: everyone removes only what is its own, and gives way with a reason in words.
+(For servers see waiting.py.)
 """
 
 from __future__ import annotations
@@ -54,9 +55,7 @@ def give_way(
             if any(body["id"] != own for body in there.get(key, []))
         }
         for key, rivals in contested.items():
-            # A port that is on a server already has a maker who knows of no rival.
-            in_use = any(rival.get("device_id") for rival in rivals)
-            if there[key][0]["id"] != kept[key] or in_use or step == len(PAUSES) - 1:
+            if there[key][0]["id"] != kept[key] or step == len(PAUSES) - 1:
                 remove(kept.pop(key))
                 lost[key] = rivals[0]["id"]
         still_contested = len(contested.keys() & kept.keys())

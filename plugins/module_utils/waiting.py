@@ -15,7 +15,7 @@ from typing import Any
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError, concurrently
 from ansible_collections.ouseful.coursevm.plugins.module_utils.faults import explain
-from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import FloatingIP, Port, Server
+from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import FloatingIP, Server
 from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import Goal
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 10.0
@@ -29,7 +29,6 @@ class Outcome:
     """What there is for one student when all is done."""
 
     server: Server | None = None
-    port: Port | None = None
     floating_ip: FloatingIP | None = None
     seconds: float | None = None
     error: str | None = None
@@ -41,7 +40,8 @@ class OnTheWay:
     """A server on its way up, or to the status of ``goal``.
 
     ``ask`` requests the way to the goal, given its verb. ``make`` makes the server anew and returns its id. Either is
-    done at most ``tries`` times, and noted as ``step``.
+    done at most ``tries`` times, and noted as ``step``. ``made_by`` is the step by which this run has made the server,
+    None when it was there.
     """
 
     server_id: str
@@ -51,6 +51,7 @@ class OnTheWay:
     goal: Goal | None = None
     ask: Callable[[str], Any] | None = None
     make: Callable[[], str] | None = None
+    made_by: str | None = None
     asked: bool = False
     refusal: str = ""
     leaving: bool = False
@@ -111,8 +112,11 @@ class Waiting:
                     self.fail(student, f"delete server: not gone after {self.timeout} s; run again to go on")
                 return
 
-    def until_there(self) -> None:
-        """Ask for what is wanted and poll until each server ``on_the_way`` is there, or can't get there."""
+    def until_there(self, on_poll: Callable[[dict[str, Server]], None]) -> None:
+        """Ask for what is wanted and poll until each server ``on_the_way`` is there, or can't get there.
+
+        ``on_poll`` is given the servers by id after each poll.
+        """
         started = time.monotonic()
         total = len(self.on_the_way)
         there = told = 0
@@ -126,6 +130,8 @@ class Waiting:
             except CloudError as error:
                 self.tell(f"the cloud doesn't answer just now: {error}")
             else:
+                self._leave_to_others(servers)
+                on_poll(servers)
                 due = [student for student in list(self.on_the_way) if self._follow(student, servers)]
                 concurrently(self._go_on, due, self.concurrency)
             there = total - len(self.on_the_way)
@@ -137,6 +143,28 @@ class Waiting:
                     wanted = way.goal.statuses[0] if way.goal else "up"
                     state = self._state_of(student)
                     self._give_up(student, f"not {wanted} after {self.timeout} s ({state}); run again to wait on")
+
+    def _leave_to_others(self, servers: dict[str, Server]) -> None:
+        """Where another run has made the same server before this one did, take that one and remove its own.
+
+        Nova keeps neither names nor tags unique. The polls have the oldest server first, and for every run the same.
+        """
+        oldest: dict[str, Server] = {}
+        for server in servers.values():
+            if server.task_state != "deleting":
+                oldest.setdefault(server.owner.student, server)
+        for student, way in list(self.on_the_way.items()):
+            rival = oldest.get(student)
+            if not way.made_by or way.server_id not in servers or rival is None or rival.id == way.server_id:
+                continue
+            try:
+                self.cloud.delete("compute", f"/servers/{way.server_id}")
+            except CloudError as error:
+                self._give_up(student, f"another run has made server {rival.id}; remove this run's own: {error}")
+                continue
+            self.outcomes[student].done.remove(way.made_by)
+            self.tell(f"{student}: another run has made the server ({rival.id}); its own is removed again")
+            way.server_id, way.made_by = rival.id, None
 
     def _state_of(self, student: str) -> str:
         server = self.outcomes[student].server

@@ -169,7 +169,7 @@ def remove(
         stacks,
         check_mode=options.check_mode,
         concurrency=options.concurrency,
-        leaving=[instance.student for instance in cohort.instances],
+        leaving=[instance["id"] for instance in instances["instances"]],
     )
     return merged(network, instances)
 

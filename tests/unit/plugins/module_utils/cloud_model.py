@@ -11,6 +11,7 @@ from itertools import count
 from ansible_collections.ouseful.coursevm.plugins.module_utils import desired as want
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed as seen
 from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import Owner
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_instances import sorted_servers
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_network_stack import DEFAULT_RULES
 from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import GOALS, SHELVED, next_status
 
@@ -116,6 +117,8 @@ def with_facts(subnet, facts):
 def apply_to_cohort(desired, state, plan):
     """The cohort after the plan, each server coming up."""
     wanted = {instance.student: instance for instance in desired.instances}
+    if desired.makes:
+        state = replace(state, ports=(*state.ports, *coming_ports(desired, state)))
     if desired.state in GOALS:
         servers = (waited_for(server) if server.owner.student in wanted else server for server in state.servers)
         state = replace(state, servers=tuple(servers))
@@ -123,32 +126,30 @@ def apply_to_cohort(desired, state, plan):
         owner = Owner(desired.cohort, action.student, desired.floating_network)
         match action.verb, action.kind:
             case "delete", "server":
-                state = replace(state, servers=without(state.servers, action.id))
-            case "delete", "port":
+                gone = [port.id for port in state.ports if port.device_id == action.id]
+                left = tuple(port for port in state.ports if port.id not in gone)
                 freed = tuple(
-                    replace(a, port_id=None, fixed_address=None) if a.port_id == action.id else a
-                    for a in state.floating_ips
+                    replace(a, port_id=None, fixed_address=None) if a.port_id in gone else a for a in state.floating_ips
                 )
-                state = replace(state, ports=without(state.ports, action.id), floating_ips=freed)
+                servers = without(state.servers, action.id)
+                state = replace(state, servers=servers, ports=left, floating_ips=freed)
             case "delete", "floating IP":
                 state = replace(state, floating_ips=without(state.floating_ips, action.id))
-            case "create", "port":
-                network_id, _name = state.names.networks[desired.network_of(wanted[action.student])]
-                groups = state.names.security_group_ids or ("sg-default",)
-                facts = {"addresses": (new_id("10.0.0"),), "security_group_ids": groups}
-                made = seen.Port(new_id("port"), action.name, owner, network_id, **facts)
-                state = replace(state, ports=(*state.ports, made))
             case "create", "server":
-                port = port_of(state, action.student)
+                network_id, network = state.names.networks[desired.network_of(wanted[action.student])]
+                server_id, fixed = new_id("server"), (new_id("10.0.0"),)
+                groups = state.names.security_group_ids or ("sg-default",)
+                facts = {"device_id": server_id, "addresses": fixed, "security_group_ids": groups}
+                port = seen.Port(new_id("port"), "", None, network_id, **facts)
                 on_volume = desired.volume_size is not None
                 facts = desired.lasting_facts(state.image_id)
                 made = seen.Server(
-                    new_id("server"),
+                    server_id,
                     action.name,
                     owner,
                     image_id=None if on_volume else state.image_id,
                     flavor=state.names.flavor,
-                    networks=(state.names.networks[desired.network_of(wanted[action.student])][1],),
+                    networks=(network,),
                     addresses=port.addresses,
                     security_groups=groups_of(port),
                     metadata=tuple(sorted({**wanted[action.student].full_metadata, **facts}.items())),
@@ -156,7 +157,7 @@ def apply_to_cohort(desired, state, plan):
                     config_drive=bool(desired.config_drive),
                     availability_zone=desired.availability_zone or "nova",
                 )
-                state = replace(state, servers=(*state.servers, made))
+                state = replace(state, servers=(*state.servers, made), ports=(*state.ports, port))
             case "create", "floating IP":
                 made = seen.FloatingIP(
                     new_id("fip"), new_id("172.24.4"), owner, state.names.floating_network_id, port_id="unbound"
@@ -173,9 +174,21 @@ def apply_to_cohort(desired, state, plan):
     return state
 
 
+def coming_ports(desired, state):
+    """The ports which Nova is still to make for servers that it is building."""
+    there = {port.device_id for port in state.ports}
+    groups = state.names.security_group_ids or ("sg-default",)
+    return [
+        seen.Port(new_id("port"), "", None, "net-1", server.id, addresses=("10.0.9.9",), security_group_ids=groups)
+        for server in state.servers
+        if server.status == "BUILD" and server.id not in there
+    ]
+
+
 def port_of(state, student):
-    """The one port of a student."""
-    (port,) = [port for port in state.ports if port.owner.student == student]
+    """The port of a student's server."""
+    (server,), _spare = sorted_servers(student, state)
+    (port,) = [port for port in state.ports if port.device_id == server.id]
     return port
 
 

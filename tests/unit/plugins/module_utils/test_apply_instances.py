@@ -18,14 +18,13 @@ NAMES = observed.Names("f-1", "m2.small", NETWORKS, ("sg-1",), ("coursevm-demo",
 QUOTA = (409, {"NeutronError": {"message": "Quota exceeded for resources: ['floatingip']."}})
 
 
-def port(student):
+def port(student, server_id=None):
     return {
-        "id": f"port-{student}",
-        "name": f"demo-{student}",
-        "description": marker(COHORT, student),
+        "id": f"port-{server_id or student}",
+        "name": "",
         "network_id": "net-1",
-        "device_id": "",
-        "device_owner": "",
+        "device_id": server_id or f"server-{student}",
+        "device_owner": "compute:nova",
         "security_groups": ["sg-1"],
         "fixed_ips": [{"subnet_id": "sub", "ip_address": "10.0.0.5"}],
     }
@@ -44,7 +43,8 @@ def address(student):
 
 def server_body(student, status="ACTIVE", server_id=None, **facts):
     body = {"id": server_id or f"server-{student}", "name": f"demo-{student}", "status": status}
-    return body | {"tags": list(tags(COHORT, student))} | facts
+    addresses = {"coursevm-demo": [{"addr": "10.0.0.5", "OS-EXT-IPS:type": "fixed"}]}
+    return body | {"tags": list(tags(COHORT, student)), "addresses": addresses} | facts
 
 
 def made(student, server_id=None):
@@ -55,9 +55,8 @@ def poll(*bodies):
     return (200, {"servers": list(bodies)})
 
 
-PORTS = (201, {"ports": [port(student) for student in STUDENTS]})
-# The look whether another run has made the same.
-SEEN = (200, PORTS[1])
+PORTS = (200, {"ports": [port(student) for student in STUDENTS]})
+MADE = [made(student) for student in STUDENTS]
 ADDRESSES = [(201, {"floatingip": address(student)}) for student in STUDENTS]
 UP_ADA = poll(server_body("ada"))
 UP = poll(*(server_body(student) for student in STUDENTS))
@@ -90,18 +89,28 @@ def posted(server, path):
 
 
 def test_everything_goes_well(server, pauses):
-    results, told = run(server, PORTS, SEEN, made("ada"), made("grace"), *ADDRESSES, UP)
+    results, told = run(server, *MADE, UP, PORTS, *ADDRESSES)
     assert [result.error for result in results.values()] == [None, None]
-    assert results["ada"].done == ["create port demo-ada", "create server demo-ada", "create floating IP for demo-ada"]
+    assert results["ada"].done == ["create server demo-ada", "create floating IP for demo-ada"]
     assert told[0] == "ada: ACTIVE after 0 s (172.24.4.5)"
-    assert len(server.seen) == 7
+    assert posted(server, "/floatingips")[1]["floatingip"]["port_id"] == "port-grace"
+    assert len(server.seen) == 6
+
+
+def test_a_floating_ip_is_made_as_soon_as_its_port_is_there(server, pauses):
+    without = poll(server_body("ada", "BUILD", addresses={}), server_body("grace", "BUILD"))
+    grace = (200, {"ports": [port("grace")]})
+    answers = [without, grace, ADDRESSES[1], poll(server_body("ada", "BUILD"), server_body("grace"))]
+    results, told = run(server, *MADE, *answers, (200, {"ports": [port("ada")]}), ADDRESSES[0], UP)
+    assert [result.floating_ip.id for result in results.values()] == ["fip-ada", "fip-grace"]
+    assert told == ["grace: ACTIVE after 0 s (172.24.4.5)", "1 of 2 settled, 0 s", "ada: ACTIVE after 0 s (172.24.4.5)"]
 
 
 # The development cloud has no volumes and a single fake host, so what is asked of Nova stands for what it would do.
 def test_the_request_of_a_server_on_a_volume_in_a_group(server, pauses):
     facts = {"volume_size": 20, "key_name": "operator", "config_drive": True, "server_group": "spread"}
     names = replace(NAMES, server_group_id="group-1")
-    run(server, PORTS, SEEN, made("ada"), made("grace"), *ADDRESSES, UP, names=names, **facts)
+    run(server, *MADE, UP, PORTS, *ADDRESSES, names=names, **facts)
     body = posted(server, "/servers")[0]
     assert body["os:scheduler_hints"] == {"group": "group-1"}
     assert body["server"]["block_device_mapping_v2"] == [
@@ -121,74 +130,76 @@ def test_the_request_of_a_server_on_a_volume_in_a_group(server, pauses):
 
 
 def test_the_request_of_a_plain_server_has_nothing_of_that(server, pauses):
-    run(server, PORTS, SEEN, made("ada"), made("grace"), *ADDRESSES, UP)
+    run(server, *MADE, UP, PORTS, *ADDRESSES)
     body = posted(server, "/servers")[0]
     assert list(body) == ["server"]
-    assert sorted(body["server"]) == ["flavorRef", "imageRef", "metadata", "name", "networks", "tags"]
+    assert sorted(body["server"]) == [
+        "flavorRef",
+        "imageRef",
+        "metadata",
+        "name",
+        "networks",
+        "security_groups",
+        "tags",
+    ]
+    assert body["server"]["networks"] == [{"uuid": "net-1"}]
+    assert body["server"]["security_groups"] == [{"name": "sg-1"}]
 
 
-def test_a_student_whom_another_run_is_making_is_left_to_that_one(server, pauses):
-    older = {**port("ada"), "id": "an-older-one"}
-    seen, up = (200, {"ports": [*PORTS[1]["ports"], older]}), poll(server_body("grace"))
-    results, _told = run(server, PORTS, seen, (204, ""), made("grace"), ADDRESSES[1], up)
-    assert results["grace"].error is None
-    assert "another run for this cohort is making the same instance at this moment (an-older" in results["ada"].error
-    assert results["ada"].done == []
-    assert [path for method, path, _body in server.seen if method == "DELETE"] == ["/net/v2.0/ports/port-ada"]
+def test_of_two_runs_the_older_server_is_taken_and_ones_own_removed(server, pauses):
+    older = server_body("ada", "BUILD", "theirs", created="2026-01-01T00:00:00Z")
+    own = server_body("ada", "BUILD", created="2026-01-01T00:00:01Z")
+    grace = server_body("grace", created="2026-01-01T00:00:01Z")
+    ports = (200, {"ports": [port("ada", "theirs"), port("grace")]})
+    up = poll({**older, "status": "ACTIVE"}, grace)
+    results, told = run(server, *MADE, poll(own, older, grace), (204, ""), ports, *ADDRESSES, up)
+    assert [path for method, path, _body in server.seen if method == "DELETE"] == ["/compute/v2.1/servers/server-ada"]
+    assert results["ada"].server.id == "theirs"
+    assert results["ada"].done == ["create floating IP for demo-ada"]
+    assert posted(server, "/floatingips")[0]["floatingip"]["port_id"] == "port-theirs"
+    assert told[0] == "ada: another run has made the server (theirs); its own is removed again"
+
+
+def test_of_two_runs_the_older_server_stays(server, pauses):
+    own = server_body("ada", created="2026-01-01T00:00:00Z")
+    younger = server_body("ada", "BUILD", "theirs", created="2026-01-01T00:00:01Z")
+    grace = server_body("grace", created="2026-01-01T00:00:01Z")
+    results, _told = run(server, *MADE, poll(younger, own, grace), PORTS, *ADDRESSES)
+    assert [method for method, _path, _body in server.seen if method == "DELETE"] == []
+    assert results["ada"].server.id == "server-ada"
 
 
 def test_an_address_that_another_run_has_just_made_is_taken_over(server, pauses):
     taken = (409, {"NeutronError": {"message": "Cannot associate floating IP: the fixed IP already has one."}})
     there = (200, {"floatingips": [address("ada")]})
-    results, _told = run(server, PORTS, SEEN, made("ada"), made("grace"), taken, there, ADDRESSES[1], UP)
+    results, _told = run(server, *MADE, UP, PORTS, taken, there, ADDRESSES[1])
     assert [result.error for result in results.values()] == [None, None]
     assert results["ada"].floating_ip.id == "fip-ada"
 
 
-@pytest.mark.parametrize("trouble", [(DROP,), (504, "gateway timeout")])
-def test_a_list_whose_answer_is_lost_is_not_made_twice(server, pauses, trouble):
-    there = (200, {"ports": [port("ada"), port("grace")]})
-    results, _told = run(server, trouble, there, SEEN, made("ada"), made("grace"), *ADDRESSES, UP)
-    assert [result.port.id for result in results.values()] == ["port-ada", "port-grace"]
-    assert len(posted(server, "/ports")) == 1
-
-
-def test_of_a_refused_list_each_is_tried_and_the_quota_asked_once(server, pauses):
-    used_up = (409, {"NeutronError": {"message": "Quota exceeded for resources: ['port']."}})
-    one = (201, {"port": port("ada")})
-    up = poll(server_body("ada"))
-    results, _told = run(server, used_up, one, used_up, (200, {"ports": [port("ada")]}), made("ada"), ADDRESSES[0], up)
-    assert [list(body) for body in posted(server, "/ports")] == [["ports"], ["port"], ["port"]]
-    assert results["ada"].error is None
-    assert results["grace"].error.startswith("create port: A quota of the project is used up")
-    assert results["grace"].done == []
-
-
 def test_a_lost_server_is_looked_for(server, pauses):
     found = poll(server_body("ada", "BUILD"))
-    results, _told = run(server, PORTS, SEEN, (DROP,), found, made("grace"), *ADDRESSES, UP)
+    results, _told = run(server, (DROP,), found, MADE[1], UP, PORTS, *ADDRESSES)
     assert results["ada"].server.id == "server-ada"
     assert len(posted(server, "/servers")) == 2
 
 
 def test_a_used_up_quota_stops_the_asking_and_not_the_servers(server, pauses):
     one = (201, {"floatingip": address("ada")})
-    results, _told = run(server, PORTS, SEEN, made("ada"), made("grace"), one, QUOTA, UP)
+    results, _told = run(server, *MADE, UP, PORTS, one, QUOTA)
     assert results["ada"].error is None
     assert results["grace"].error.startswith("create floating IP: A quota of the project is used up")
     assert results["grace"].server.status == "ACTIVE"
 
 
-def test_a_fault_is_tried_again_on_the_same_port_and_then_explained(server, pauses):
-    fault = {"fault": {"message": "No valid host was found. "}}
+def test_a_fault_is_tried_again_and_then_explained(server, pauses):
+    fault = {"fault": {"message": "No valid host was found. "}, "addresses": {}}
     answers = [
-        PORTS,
-        SEEN,
-        made("ada"),
-        made("grace"),
-        *ADDRESSES,
-        poll(server_body("ada", "ERROR"), server_body("grace")),
+        *MADE,
+        poll(server_body("ada", "ERROR", addresses={}), server_body("grace")),
         (200, {"server": server_body("ada", "ERROR", **fault)}),  # the list does not tell the reason
+        (200, {"ports": [port("grace")]}),
+        ADDRESSES[1],
         (204, ""),
         poll(server_body("ada", "ERROR", **fault)),  # not gone yet
         poll(),
@@ -199,20 +210,31 @@ def test_a_fault_is_tried_again_on_the_same_port_and_then_explained(server, paus
     assert results["grace"].error is None
     assert results["ada"].error.startswith("the server came up in ERROR: No valid host was found - no host could")
     assert "ada: ERROR (No valid host was found - no host" in "\n".join(told)
-    ports = [body["server"]["networks"][0]["port"] for body in posted(server, "/servers")]
-    assert ports == ["port-ada", "port-grace", "port-ada"]
+    assert results["ada"].floating_ip is None
+
+
+def test_a_server_made_again_gets_the_floating_ip_of_the_one_before(server, pauses):
+    failing = poll(server_body("ada", "BUILD"), server_body("grace"))
+    broken = poll(server_body("ada", "ERROR", fault={"message": "Disk full."}))
+    answers = [*MADE, failing, PORTS, *ADDRESSES, broken, (204, ""), poll(), made("ada", "second")]
+    up, ports = poll(server_body("ada", "ACTIVE", "second")), (200, {"ports": [port("ada", "second")]})
+    results, _told = run(server, *answers, up, ports, (200, {"floatingip": address("ada")}))
+    assert results["ada"].error is None
+    assert results["ada"].done[-2:] == ["create server demo-ada again", "bind floating IP 172.24.4.5"]
+    (body,) = [body for method, path, body in server.seen if method == "PUT"]
+    assert body == {"floatingip": {"port_id": "port-second"}}
 
 
 def test_a_cloud_that_is_away_during_the_wait_is_waited_for(server, pauses):
     away = [(503, "down")] * 5
-    results, told = run(server, PORTS, SEEN, made("ada"), made("grace"), *ADDRESSES, *away, UP)
+    results, told = run(server, *MADE, *away, UP, PORTS, *ADDRESSES)
     assert [result.error for result in results.values()] == [None, None]
     assert "the cloud doesn't answer just now" in told[0]
 
 
 def test_who_is_not_up_in_time_is_said_with_the_state(server, pauses):
     slow = poll(server_body("ada"), server_body("grace", "BUILD", **{"OS-EXT-STS:task_state": "spawning"}))
-    results, _told = run(server, PORTS, SEEN, made("ada"), made("grace"), *ADDRESSES, slow, timeout=0)
+    results, _told = run(server, *MADE, slow, PORTS, *ADDRESSES, timeout=0)
     assert results["ada"].error is None
     assert results["grace"].error == "not up after 0 s (BUILD, spawning); run again to wait on"
 

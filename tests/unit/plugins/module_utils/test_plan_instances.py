@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from ansible_collections.ouseful.coursevm.plugins.module_utils import desired as want
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed as seen
 from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import Owner
-from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_instances import plan, undeclared_students
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_instances import (
+    plan,
+    sorted_servers,
+    undeclared_students,
+)
 from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import SHELVED, next_status
 
 COHORT = "demo"
@@ -66,11 +70,11 @@ cohorts = st.builds(
 
 
 @st.composite
-def servers(draw, student, port):
-    """A server of a student in any condition."""
+def servers(draw, student, number, port):
+    """A server of a student in any condition, on that port or none."""
     status, task_state = draw(st.sampled_from(STATUSES))
     return seen.Server(
-        f"server-{student}",
+        f"server-{student}-{number}",
         draw(st.sampled_from([f"{COHORT}-{student}", "old-name"])),
         Owner(COHORT, student),
         status=status,
@@ -78,12 +82,13 @@ def servers(draw, student, port):
         image_id=draw(st.sampled_from(["image-1", "image-2", None])),
         flavor=draw(st.sampled_from(["m2.small", "m1.nano"])),
         networks=("coursevm-demo",),
-        addresses=port.addresses if port else ("10.9.9.9",),
-        security_groups=model.groups_of(port) if port else ("default",),
+        addresses=port.addresses if port else (),
+        security_groups=model.groups_of(port) if port else (),
         metadata=draw(st.sampled_from(METADATA)),
         key_name=draw(st.sampled_from([None, "operator"])),
         config_drive=draw(st.booleans()),
         availability_zone=draw(st.sampled_from(["nova", "fake"])),
+        created_at=f"2026-01-0{number + 1}T00:00:00Z",
         launched=draw(st.booleans()),
         fault=draw(st.sampled_from([None, "No valid host was found."])),
     )
@@ -95,29 +100,26 @@ def states(draw):
     ports, found, addresses = [], [], []
     for student in STUDENTS:
         own = []
-        for number in range(draw(st.integers(0, 2))):
-            network = draw(st.sampled_from(["net-1", "net-2"]))
-            device = draw(st.sampled_from(["", f"server-{student}"]))
-            fixed = (f"10.0.{number}.{len(student)}",)
-            owner = Owner(COHORT, student)
-            facts = {"addresses": fixed, "security_group_ids": draw(st.sampled_from([("sg-1",), ("sg-default",)]))}
-            own.append(seen.Port(f"p{number}-{student}", f"{COHORT}-{student}", owner, network, device, **facts))
+        for number in range(draw(st.sampled_from([0, 1, 1, 1, 2]))):
+            port = seen.Port(
+                f"port-{student}-{number}",
+                "",
+                None,
+                draw(st.sampled_from(["net-1", "net-2"])),
+                f"server-{student}-{number}",
+                addresses=(f"10.0.{number}.{len(student)}",),
+                security_group_ids=draw(st.sampled_from([("sg-1",), ("sg-default",)])),
+            )
+            server = draw(servers(student, number, port if draw(st.integers(0, 9)) else None))
+            found.append(server)
+            own += [port] if server.addresses else []
         ports += own
-        port = own[0] if own else None
-        if draw(st.booleans()):
-            found.append(draw(servers(student, port)))
         for number in range(draw(st.integers(0, 2))):
-            bound_to = draw(st.sampled_from([None, "elsewhere", port and port.id]))
-            fixed = port.addresses[0] if port and bound_to == port.id else "10.7.7.7" if bound_to else None
+            bound_to = draw(st.sampled_from([None, "elsewhere", *(port.id for port in own)]))
+            fixed = next((port.addresses[0] for port in own if port.id == bound_to), bound_to and "10.7.7.7")
+            owner = Owner(COHORT, student, "public")
             addresses.append(
-                seen.FloatingIP(
-                    f"fip-{student}-{number}",
-                    f"172.24.4.{number}",
-                    Owner(COHORT, student, "public"),
-                    "ext-1",
-                    bound_to,
-                    fixed,
-                )
+                seen.FloatingIP(f"fip-{student}-{number}", f"172.24.4.{number}", owner, "ext-1", bound_to, fixed)
             )
     return seen.CohortState("image-1", tuple(found), tuple(addresses), tuple(ports), NAMES)
 
@@ -164,18 +166,19 @@ def test_only_who_is_named_loses_something(desired, state):
             assert action.student in listed
         elif action.student not in listed:
             assert desired.prune
-        elif action.kind == "server":  # made anew: only what no student can have worked on
-            server = next(server for server in state.servers if server.id == action.id)
-            assert server.task_state == "deleting" or (server.status == "ERROR" and not server.launched)
-        else:
-            assert action.kind == "port"
+        else:  # made anew or twice: only what no student can have worked on
+            assert action.kind == "server"
+            own = [server for server in state.servers if server.owner.student == action.student]
+            server = next(server for server in own if server.id == action.id)
+            unused = not server.launched and (server.status == "ERROR" or len(own) > 1)
+            assert server.task_state == "deleting" or unused
 
 
 @given(cohorts, states())
 def test_every_student_is_served_or_refused_and_absent_ones_are_gone(desired, state):
     steps = plan(desired, state)
     after = model.apply_to_cohort(desired, state, steps)
-    left = {r.owner.student for r in (*after.servers, *after.ports, *after.floating_ips)}
+    left = {r.owner.student for r in (*after.servers, *after.floating_ips)}
     listed = {instance.student for instance in desired.instances}
     if desired.removes:
         assert not left & listed
@@ -201,7 +204,7 @@ def test_each_listed_server_gets_where_it_is_wanted_or_its_student_is_told(desir
     for instance in desired.instances:
         if instance.student in told:
             continue
-        found = [server for server in after.servers if server.owner.student == instance.student]
+        found, _spare = sorted_servers(instance.student, after)
         statuses = {next_status(server.status, server.task_state) for server in found}
         if desired.state in wanted:
             assert statuses and statuses <= wanted[desired.state]
@@ -220,8 +223,8 @@ def test_a_rebuilt_disk_is_as_declared(desired, state):
     assert not [
         d for d in present.drift if d.student in rebuilt and d.field in ("image", "user_data", "metadata", "key_name")
     ]
-    ids = {server.owner.student: server.id for server in state.servers}
-    assert all(ids[server.owner.student] == server.id for server in after.servers if server.owner.student in rebuilt)
+    ids = {server.id for server in state.servers}
+    assert all(server.id in ids for server in after.servers if server.owner.student in rebuilt)
 
 
 def one(**facts):
@@ -249,7 +252,7 @@ def up(**facts):
 
 def look(*servers, **facts):
     """The second look at those servers, each on its port."""
-    port = seen.Port("p", "demo-ada", Owner(COHORT, "ada"), "net-1", security_group_ids=("sg-1",))
+    port = seen.Port("p", "", None, "net-1", "s", security_group_ids=("sg-1",))
     return seen.CohortState("image-1", servers, ports=(port,) if servers else (), names=NAMES, **facts)
 
 
@@ -257,15 +260,27 @@ def test_what_is_as_declared_is_settled_at_the_first_look():
     assert plan(one(), replace(look(up()), ports=(), names=None)).settled
 
 
-def test_the_security_groups_of_what_is_being_built_or_left_over_are_its_ports():
-    building = replace(look(up(status="BUILD", security_groups=())), strangers=())
+def test_the_security_groups_of_what_is_being_built_are_its_ports():
+    building = look(up(status="BUILD", security_groups=()))
     assert not plan(one(), replace(building, ports=(), names=None)).settled
     assert plan(one(), building).settled
     other = replace(building.ports[0], security_group_ids=("sg-default",))
-    for servers, expected in ((building.servers, ["change port"]), ((), ["change port", "create server"])):
-        steps = plan(one(), replace(building, servers=servers, ports=(other,)))
-        assert [f"{action.verb} {action.kind}" for action in steps.actions] == expected
-        assert "security_groups [sg-default] -> [coursevm-demo]" in str(steps.actions[0])
+    assert plan(one(), replace(building, ports=(other,))).in_words() == (
+        "~ change port demo-ada: security_groups [sg-default] -> [coursevm-demo]\n"
+    )
+
+
+def test_what_was_made_twice_and_never_ran_is_removed():
+    first = up(created_at="2026-01-01T00:00:00Z")
+    second = replace(up(created_at="2026-01-01T00:00:01Z", status="BUILD", launched=False), id="t")
+    assert in_words("present", first, second) == ["- delete server demo-ada (made twice)"]
+    (refusal,) = in_words("present", first, replace(second, status="ACTIVE", launched=True))
+    assert refusal == "! ada: there are 2 servers tagged as this student's: s, t; remove all but one"
+
+
+def test_a_server_without_its_port_is_reported():
+    (line,) = plan(one(floating_network="public"), replace(look(up()), ports=())).in_words().splitlines()
+    assert line.startswith("! server demo-ada: port is none, declared on coursevm-demo; somebody took its port away")
 
 
 def test_each_declared_fact_is_compared():
@@ -334,7 +349,7 @@ def test_what_can_be_changed_in_place_is():
 def test_a_strangers_server_with_the_name_is_refused_for_that_student_alone():
     desired = one()
     desired = replace(desired, instances=(*desired.instances, want.Instance("grace", "demo-grace")))
-    steps = plan(desired, look(strangers=(("server", "demo-ada", "x-1"),)))
+    steps = plan(desired, look(strangers=(("demo-ada", "x-1"),)))
     assert list(steps.refused) == ["ada"]
     assert "server demo-ada (x-1) exists and was not made by this collection" in steps.refused["ada"]
     assert {action.student for action in steps.actions} == {"grace"}
@@ -369,8 +384,8 @@ def test_a_floating_ip_of_another_network_is_reported_by_name_at_the_first_look(
     assert not plan(one(floating_network="public2"), first).settled
 
 
-def in_words(state, server, **facts):
-    return plan(one(state=state, **facts), look(server)).in_words().splitlines()
+def in_words(state, *servers, **facts):
+    return plan(one(state=state, **facts), look(*servers)).in_words().splitlines()
 
 
 def test_a_change_of_status_in_words():

@@ -92,12 +92,6 @@ def test_the_older_waits_longer_while_the_other_is_giving_way():
     assert store.ids == [f"a-{name}" for name in names]
 
 
-def test_the_older_gives_way_at_once_to_one_that_is_in_use():
-    store = Store(body("a"), body("b", device_id="server"))
-    assert store.give_way(ada="a") == {"ada": "b"}
-    assert store.looks == 1
-
-
 MOMENTS = st.sampled_from(["2026-01-01T00:00:01Z", "2026-01-01T00:00:02Z", None])
 
 
