@@ -103,21 +103,30 @@ class Engine:
         return str(file)
 
     def remains(self) -> dict[str, list]:
-        """Everything on the cloud that has the cohort's name in its name, tags or description."""
+        """Everything on the cloud that has the cohort's name in its name, tags or description; a port by its server's."""
         network = self.cloud.network
+        servers = [server for server in self.cloud.compute.servers() if self.cohort in server.name]
+        by_id = {server.id: server.name for server in servers}
         kinds = {
-            "servers": self.cloud.compute.servers(),
-            "ports": network.ports(project_id=self.cloud.current_project_id),
+            "servers": servers,
             "floating_ips": network.ips(),
             "networks": network.networks(),
             "subnets": network.subnets(),
             "routers": network.routers(),
             "security_groups": network.security_groups(),
         }
-        return {
-            kind: [found.name for found in resources if self.cohort in f"{found.name} {found.description}"]
+        found = {
+            kind: [one.name for one in resources if self.cohort in f"{one.name} {one.description}"]
             for kind, resources in kinds.items()
         }
+        own = {one.id for one in network.networks() if self.cohort in one.name}
+        ports = network.ports(project_id=self.cloud.current_project_id)
+        on_servers = [
+            port
+            for port in ports
+            if port.device_id in by_id or (port.network_id in own and not port.device_owner.startswith("network:"))
+        ]
+        return {**found, "ports": [by_id.get(port.device_id, port.id) for port in on_servers]}
 
     def server(self, student):
         """A student's server as openstacksdk sees it."""
@@ -153,6 +162,5 @@ def engine(cloud, tmp_path_factory):
     """A cohort for one module's tests; nothing of it is left at the end."""
     made = Engine(tmp_path_factory.mktemp("engine"), cloud)
     yield made
-    names = {name for kind in ("servers", "ports") for name in made.remains()[kind]}
-    students = {name.removeprefix(f"{made.cohort}-") for name in names if name.startswith(f"{made.cohort}-")}
+    students = {name.removeprefix(f"{made.cohort}-") for name in made.remains()["servers"]}
     made.run(made.instances(*students, state="absent"), made.stack(state="absent"))

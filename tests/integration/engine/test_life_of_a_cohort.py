@@ -32,7 +32,6 @@ def test_check_mode_says_all_and_makes_nothing(engine):
     assert stack["actions"][0] == f"create network {engine.network}"
     assert stack["network"]["id"] is None
     assert instances["instances"][0]["actions"] == [
-        f"create port {engine.cohort}-ada",
         f"create server {engine.cohort}-ada",
         f"create floating IP for {engine.cohort}-ada",
     ]
@@ -117,7 +116,7 @@ def test_rules_and_subnets_are_changed_in_place(engine):
 
 def test_what_went_missing_is_made_again_and_nothing_else(engine):
     server = engine.server("s1")
-    port = next(engine.cloud.network.ports(device_id=server.id))
+    kept = next(engine.cloud.network.ips(port_id=engine.port_of("s1")))
     engine.cloud.compute.delete_server(server)
     engine.cloud.compute.wait_for_delete(server)
     address = next(engine.cloud.network.ips(port_id=engine.port_of("s2")))
@@ -125,32 +124,36 @@ def test_what_went_missing_is_made_again_and_nothing_else(engine):
     (result,) = engine.run(engine.instances(*TEN)).results
     actions = {i["student"]: i["actions"] for i in result["instances"] if i["actions"]}
     assert actions == {
-        "s1": [f"create server {engine.cohort}-s1"],
+        "s1": [f"create server {engine.cohort}-s1", f"bind floating IP {kept.name} (to {engine.cohort}-s1)"],
         "s2": [f"create floating IP for {engine.cohort}-s2"],
     }
-    assert next(engine.cloud.network.ports(device_id=engine.server("s1").id)).id == port.id
+    assert engine.cloud.network.get_ip(kept.id).port_id == engine.port_of("s1")
 
 
 def test_strangers_with_our_names_are_left_alone_and_explained(engine):
     cloud = engine.cloud
     network = cloud.network.find_network(engine.network, ignore_missing=False)
-    port = cloud.network.create_port(network_id=network.id, name=f"{engine.cohort}-zoe")
+    facts = {"flavor_id": cloud.compute.find_flavor("m1.nano").id, "networks": [{"uuid": network.id}]}
+    facts |= {"image_id": cloud.image.find_image("fake-image").id, "availability_zone": "fake"}
+    server = cloud.compute.create_server(name=f"{engine.cohort}-zoe", **facts)
+    cloud.compute.wait_for_server(server)
     address = cloud.network.create_ip(floating_network_id=cloud.network.find_network("public").id)
     try:
         (result,) = engine.run(engine.instances(*TEN, "zoe")).results
         assert result["failed"]
         assert result["failed_students"] == ["zoe"]
-        assert f"port {engine.cohort}-zoe ({port.id}) exists and was not made by this collection" in result["msg"]
+        assert f"server {engine.cohort}-zoe ({server.id}) exists and was not made by this collection" in result["msg"]
         assert [i["status"] for i in result["instances"] if i["student"] != "zoe"] == ["ACTIVE"] * 10
         (removed,) = engine.run(engine.instances("zoe", state="absent")).results
         assert not removed["changed"]
         (in_use,) = engine.run(engine.stack(state="absent")).results
         assert "is still in use by" in in_use["msg"]
-        assert cloud.network.get_port(port.id).status
+        assert cloud.compute.get_server(server.id).status == "ACTIVE"
         assert cloud.network.get_ip(address.id).port_id is None
     finally:
         cloud.network.delete_ip(address)
-        cloud.network.delete_port(port)
+        cloud.compute.delete_server(server)
+        cloud.compute.wait_for_delete(server)
 
 
 def test_students_are_removed_by_name_only(engine):

@@ -78,7 +78,7 @@ def test_who_is_not_declared_is_reported_and_what_is_missing_made(engine, cold):
 
 def test_a_network_in_use_stays_and_the_group_goes_with_the_last(engine, cold):
     (in_use,) = engine.run(stack(engine, "ada", "zoe", state="absent")).results
-    assert f"Network {engine.network}-ada is still in use by {engine.cohort}-ada" in in_use["msg"]
+    assert f"Network {engine.network}-ada is still in use by server {engine.server('ada').id}" in in_use["msg"]
     made(engine.run(stack(engine, "zoe", state="absent")).results)
     assert f"{engine.network}-zoe" not in engine.remains()["networks"]
     assert engine.network in engine.remains()["security_groups"]

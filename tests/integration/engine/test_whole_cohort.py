@@ -22,7 +22,7 @@ def test_check_mode_plans_it_all(engine):
     (result,) = run.results
     assert result["changed"]
     assert result["network_stack"]["actions"][0] == f"create network {engine.network}"
-    assert result["instances"][1]["actions"][1] == f"create server {engine.cohort}-grace"
+    assert result["instances"][1]["actions"][0] == f"create server {engine.cohort}-grace"
     assert not any(engine.remains().values())
 
 
