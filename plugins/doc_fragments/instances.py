@@ -24,7 +24,7 @@ options:
         type: str
         required: true
       name:
-        description: Name of server and port. V(COHORT-STUDENT) when not given.
+        description: Name of the server. V(COHORT-STUDENT) when not given.
         type: str
       user_data:
         description: What cloud-init gets. Any process in the server can read it, so it is no place for secrets.

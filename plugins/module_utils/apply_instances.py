@@ -81,6 +81,9 @@ class Apply:
         self.unbound = {action.student: action for action in of(("bind", "floating IP"), ("create", "floating IP"))}
         self._bind(self.state.ports)
         self.waiting.until_there(self._bind_what_has_a_port)
+        for student, action in self.unbound.items():
+            if not self.outcomes[student].error:
+                self.waiting.fail(student, f"{action.verb} {action.kind}: the server got no address on its network")
         # Now that no server is shelved or being built: Nova changes no metadata of those.
         changes = of(("change", "server"), ("change", "metadata"), ("change", "port"))
         self._each(changes, lambda action: getattr(self, f"_change_{action.kind}")(action))
@@ -116,17 +119,8 @@ class Apply:
                 self.outcomes[action.student].floating_ip = None
 
         self._each(actions, remove)
-        # What was made twice is not waited for: the student's server is another one.
-        awaited = {
-            action.id: action.student
-            for action in actions
-            if action.kind == "server" and not self.outcomes[action.student].error and self._is_of(action)
-        }
-        self.waiting.until_gone(awaited)
-
-    def _is_of(self, action: Action) -> bool:
-        server = self.outcomes[action.student].server
-        return bool(server and server.id == action.id)
+        leaving = {a.id: a.student for a in actions if a.kind == "server" and not self.outcomes[a.student].error}
+        self.waiting.until_gone(leaving)
 
     # Changing in place
 
@@ -145,7 +139,8 @@ class Apply:
     def _bind_what_has_a_port(self, servers: dict[str, Server]) -> None:
         """Give a floating IP to those whose server has an address by now."""
         ids = [self._server_id(student) for student in self.unbound]
-        ready = [server_id for server_id in ids if server_id in servers and servers[server_id].addresses]
+        up = {server.id for server in servers.values() if server.addresses and server.status != "ERROR"}
+        ready = [server_id for server_id in ids if server_id in up]
         if ready:
             self._bind(self.cloud.poll(lambda: observed.ports(self.cloud, ready)))
 

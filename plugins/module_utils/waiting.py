@@ -102,7 +102,8 @@ class Waiting:
                 server = there.get(server_id)
                 if server is None:
                     del servers[server_id]
-                    self.outcomes[student].server = None
+                    outcome = self.outcomes[student]
+                    outcome.server = outcome.server if outcome.server and outcome.server.id != server_id else None
                     self.tell(f"{student}: server removed, {_since(started)}")
                 elif server.status == "ERROR" and server.task_state is None:
                     del servers[server_id]
@@ -127,11 +128,11 @@ class Waiting:
         while self.on_the_way:
             try:
                 servers = self._poll(started)
+                self._leave_to_others(servers)
+                on_poll(servers)
             except CloudError as error:
                 self.tell(f"the cloud doesn't answer just now: {error}")
             else:
-                self._leave_to_others(servers)
-                on_poll(servers)
                 due = [student for student in list(self.on_the_way) if self._follow(student, servers)]
                 concurrently(self._go_on, due, self.concurrency)
             there = total - len(self.on_the_way)

@@ -10,8 +10,9 @@ short_description: A cohort's servers, one for each student
 version_added: 0.1.0
 description:
   - Makes a server with its own port and floating IP for every student, all at the same time, and keeps them so.
-  - Servers carry the tags C(coursevm), C(coursevm:cohort=COHORT) and C(coursevm:student=STUDENT); ports and floating
-    IPs have the same, joined by commas, as their description. Only what carries them is ever changed or removed.
+  - Servers carry the tags C(coursevm), C(coursevm:cohort=COHORT) and C(coursevm:student=STUDENT); floating IPs have the
+    same, joined by commas, as their description. Only what carries them is ever changed or removed, and the servers'
+    ports, which Nova makes and removes with them.
   - What fails for one student doesn't stop the others. At the end the module fails and names the students; run again to
     go on with what is missing.
   - Metadata, security groups and names are changed in place. A different image, flavor, network, zone or user data is

@@ -103,7 +103,7 @@ class Engine:
         return str(file)
 
     def remains(self) -> dict[str, list]:
-        """Everything on the cloud that has the cohort's name in its name, tags or description; a port by its server's."""
+        """Everything on the cloud that has the cohort's name in its name or description; ports of its servers."""
         network = self.cloud.network
         servers = [server for server in self.cloud.compute.servers() if self.cohort in server.name]
         by_id = {server.id: server.name for server in servers}

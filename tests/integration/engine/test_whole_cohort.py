@@ -53,8 +53,9 @@ def test_one_student_leaves_and_the_network_stays(engine):
 
 def test_check_mode_of_the_removal_says_all_and_removes_nothing(engine):
     before = engine.remains()
-    (result,) = engine.run(whole(engine, "ada", state="absent"), check=True).results
-    assert f"delete network {engine.network}" in result["network_stack"]["actions"]
+    run = engine.run(whole(engine, "ada", state="absent"), check=True)
+    assert failures(run) == []
+    assert f"- delete network {engine.network} (with its subnets)" in run.output
     assert engine.remains() == before
 
 

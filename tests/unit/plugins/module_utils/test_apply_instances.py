@@ -97,6 +97,18 @@ def test_everything_goes_well(server, pauses):
     assert len(server.seen) == 6
 
 
+def test_a_server_without_an_address_gets_no_floating_ip_and_that_is_said(server, pauses):
+    up = poll(server_body("ada", addresses={}), server_body("grace"))
+    results, _told = run(server, *MADE, up, (200, {"ports": [port("grace")]}), ADDRESSES[1])
+    assert results["ada"].error == "create floating IP: the server got no address on its network"
+    assert results["grace"].error is None
+
+
+def test_a_list_of_ports_that_fails_is_asked_for_again(server, pauses):
+    results, _told = run(server, *MADE, UP, *[(503, "down")] * 5, UP, PORTS, *ADDRESSES)
+    assert [result.floating_ip.id for result in results.values()] == ["fip-ada", "fip-grace"]
+
+
 def test_a_floating_ip_is_made_as_soon_as_its_port_is_there(server, pauses):
     without = poll(server_body("ada", "BUILD", addresses={}), server_body("grace", "BUILD"))
     grace = (200, {"ports": [port("grace")]})
