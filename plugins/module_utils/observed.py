@@ -231,15 +231,16 @@ def rest_of_cohort(cloud: Cloud, desired: Cohort, state: CohortState, planning: 
     When only ``planning``, a network or group that isn't there yet is no error: network_stack, which would make it, is
     only planning as well.
     """
-    # By their tags: what another run for this cohort has made since the first look is no stranger's.
+    # By their tags, which Nova gives to a server while it builds it: what another run for this cohort has made since
+    # the first look is no stranger's.
     others = {"not-tags": ",".join(tags(desired.cohort))}
     looks = [
         lambda: ports(cloud, [server.id for server in state.servers]),
         lambda: _names(cloud, desired, planning) if desired.makes else None,
-        lambda: cloud.list("compute", "/servers", "servers", others) if desired.makes else [],
+        lambda: cloud.list("compute", "/servers/detail", "servers", others) if desired.makes else [],
     ]
     found_ports, names, strange_servers = concurrently(lambda look: look(), looks, READERS)
-    strangers = tuple((body["name"], body["id"]) for body in strange_servers)
+    strangers = tuple((body["name"], body["id"]) for body in strange_servers if body["status"] != "BUILD")
     return replace(state, ports=found_ports, names=names, strangers=strangers)
 
 
