@@ -40,6 +40,21 @@ class Strict(Mirror):
         self.set_header("Referrer-Policy", "no-referrer")
 
 
+class Slow(Mirror):
+    """Answers after a number of seconds."""
+
+    async def get(self) -> None:
+        await asyncio.sleep(float(self.get_query_argument("number")))
+        self.write(self.received())
+
+
+class Moved(tornado.web.RequestHandler):
+    """Redirects to its own address, as services do that know of no proxy."""
+
+    def get(self) -> None:
+        self.redirect("http://127.0.0.1:8042/course/there")
+
+
 class Refusal(tornado.web.RequestHandler):
     def get(self) -> None:
         self.set_status(403)
@@ -62,7 +77,14 @@ class Upload(tornado.web.RequestHandler):
 
 
 async def main() -> None:
-    handlers = [(r".*/strict", Strict), (r".*/refused", Refusal), (r".*/upload", Upload), (r".*", Mirror)]
+    handlers = [
+        (r".*/strict", Strict),
+        (r".*/slow", Slow),
+        (r".*/moved", Moved),
+        (r".*/refused", Refusal),
+        (r".*/upload", Upload),
+        (r".*", Mirror),
+    ]
     server = tornado.httpserver.HTTPServer(tornado.web.Application(handlers), max_body_size=2**30)
     server.listen(8042, "127.0.0.1")
     await asyncio.Event().wait()

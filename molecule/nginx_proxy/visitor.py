@@ -2,6 +2,7 @@
 
 usage: visitor.py socket URL          one web socket, from the same origin and from another
        visitor.py upload URL          200 MB, and the announcement of more than is allowed
+       visitor.py silence URL         a request and a web socket that are silent for longer than nginx waits by itself
        visitor.py crowd URL STARTED RELOADED
            50 web sockets and 1,000 requests at once. The file STARTED is made when all sockets are open; it goes on at
            least until there is a file RELOADED.
@@ -19,7 +20,8 @@ from urllib.parse import urlsplit
 
 import websocket
 
-TIMEOUT = 60
+TIMEOUT = 120
+SILENCE = 65
 SOCKETS = 50
 REQUESTS = 1000
 BLOCK = bytes(range(256)) * 4096
@@ -33,8 +35,7 @@ def connect(url: str, path: str, **options: str) -> websocket.WebSocket:
 
 def socket(url: str) -> dict:
     """What the service receives with a web socket; and the status with which one from elsewhere is refused."""
-    port = urlsplit(url).port or 80
-    opened = connect(url, "any/path/at/all", host=f"course.example:{port}", origin=f"http://course.example:{port}")
+    opened = connect(url, "any/path/at/all", host="course.example:8080", origin="http://course.example:8080")
     received = json.loads(opened.recv())
     opened.close()
     try:
@@ -45,11 +46,11 @@ def socket(url: str) -> dict:
     return {"headers": received["headers"], "from_elsewhere": elsewhere}
 
 
-def answered(url: str, number: int) -> bool:
+def answered(url: str, number: int, what: str = "api/contents") -> bool:
     """Whether a request gets the answer that belongs to it."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT)
-    path = f"{parts.path}api/contents?number={number}"
+    path = f"{parts.path}{what}?number={number}"
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -102,6 +103,16 @@ def crowd(url: str, started: str, reloaded: str) -> dict:
     }
 
 
+def silence(url: str) -> dict:
+    with ThreadPoolExecutor() as pool:
+        request = pool.submit(answered, url, SILENCE, "slow")
+        opened = connect(url, "terminals/websocket/1")
+        opened.recv()
+        time.sleep(SILENCE)
+        opened.send("still there?")
+        return {"request": request.result(), "socket": opened.recv() == "still there?"}
+
+
 def upload(url: str) -> dict:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT)
@@ -120,4 +131,5 @@ def upload(url: str) -> dict:
     }
 
 
-json.dump({"socket": socket, "crowd": crowd, "upload": upload}[sys.argv[1]](*sys.argv[2:]), sys.stdout)
+WAYS = {"socket": socket, "upload": upload, "silence": silence, "crowd": crowd}
+json.dump(WAYS[sys.argv[1]](*sys.argv[2:]), sys.stdout)
