@@ -21,7 +21,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev-cloud dev-cloud-stop dev-cloud-destroy image site verify password \
-        test lint sanity unit molecule integration faults sdk-matrix dev-cloud-test bench clean
+        test lint sanity unit molecule integration faults scale sdk-matrix dev-cloud-test bench clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ integration: $(TESTING) $(PROXY_VENV)/.installed
 
 faults: $(TESTING) $(PROXY_VENV)/.installed  ## Every fault at every request of a run on the dev cloud (`test` does a part)
 	COURSEVM_FAULTS=all $(BIN)/pytest tests/integration/faults
+
+scale: $(TESTING)  ## The life of a cohort of STUDENTS=50 on the dev cloud (`test` does ten)
+	COURSEVM_STUDENTS=$(or $(STUDENTS),50) $(BIN)/pytest tests/integration/engine/test_life_of_a_cohort.py
 
 sdk-matrix: $(TESTING)  ## The unit tests with the oldest openstacksdk that is supported, and with the newest
 	tests/sdk_matrix.sh
