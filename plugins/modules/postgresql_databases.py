@@ -11,9 +11,10 @@ author:
   - The ouseful.coursevm contributors (@ouseful)
 description:
   - Makes users and databases and keeps them as declared. What isn't named is left alone, and nothing is ever dropped.
-  - Works through C(psql), as the system user V(postgres) on the server's socket, so that it needs no library and no password.
-  - Passwords are turned into SCRAM verifiers before they reach the server, whose log can't have them then. A verifier that is
-    there is compared with the password, so that an unchanged password is no change.
+  - Works through C(psql), as the system user V(postgres) on the server's socket, so that it needs no library and no
+    password.
+  - Passwords are turned into SCRAM verifiers before they reach the server, whose log can't have them then. A verifier
+    that is there is compared with the password, so that an unchanged password is no change.
 options:
   users:
     description: The users, each a role that may log in.
@@ -56,7 +57,8 @@ options:
         description:
           - SQL for C(psql), run as the owner when it was never run in this database, in one transaction, so without
             C(BEGIN) and C(COMMIT) of its own.
-          - That it ran is kept in the database's comment. Another seed later doesn't run, since it might undo a student's work.
+          - That it ran is kept in the database's comment. Another seed later doesn't run, since it might undo a
+            student's work.
         type: str
 attributes:
   check_mode:
