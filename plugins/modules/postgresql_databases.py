@@ -131,6 +131,7 @@ ITERATIONS = 4096  # as the server does it itself
 SEEDED = "seeded by ouseful.coursevm"
 # The server writes a failing statement into its log; a verifier is as good as a password to whoever can read that
 QUIET = "SET log_statement = 'none'; SET log_min_error_statement = 'panic'; SET log_min_duration_statement = -1;\n"
+END = "this is the end"  # psql may end early and yet report success
 LOOK = f"""
 SELECT json_build_object(
   'users', (SELECT coalesce(json_object_agg(rolname, json_build_object(
@@ -270,7 +271,7 @@ def plan_database(database: dict[str, Any], seen: dict[str, Any] | None) -> list
         actions.append(Action(words, f"REVOKE ALL ON DATABASE {quoted} FROM PUBLIC;"))
     if database["seed"] and not (seen and seen["seeded"]):
         # The newline ends a comment that the seed may end with
-        sql = f"BEGIN;\nSET ROLE {owner};\n{database['seed']}\n;RESET ROLE;\n"
+        sql = f"BEGIN;\nSET ROLE {owner};\n{database['seed']}\nRESET ROLE;\n"
         sql += f"COMMENT ON DATABASE {quoted} IS {literal(SEEDED)};\nCOMMIT;\n"
         actions.append(Action(f"seed database {name}", sql, name))
     return actions
@@ -291,12 +292,12 @@ def psql(module: AnsibleModule, database: str, sql: str) -> str:
     command = ["runuser", "-u", "postgres", "--", "psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align"]
     command += ["--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse", f"--dbname={database}"]
     status, output, errors = module.run_command(
-        command, data=QUIET + sql, cwd="/", environ_update={"PGCLIENTENCODING": "UTF8", "PGAPPNAME": "coursevm"}
+        command, data=f"{QUIET}{sql}\n\\echo {END}\n", cwd="/", environ_update={"PGCLIENTENCODING": "UTF8"}
     )
-    if status:
-        module.fail_json(
-            msg=f"PostgreSQL refused: {errors.strip()} What came before it is done; run it again once this is mended."
-        )
+    output, end, _ = output.rpartition(END)
+    if status or not end:
+        reason = errors.strip() or "psql ended early, as it does at an empty statement."
+        module.fail_json(msg=f"PostgreSQL, database {database}: {reason} Mend it and run this again.")
     return output
 
 
