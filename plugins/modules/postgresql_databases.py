@@ -122,7 +122,7 @@ ARGUMENTS = {
             "name": {"type": "str", "required": True},
             "owner": {"type": "str", "required": True},
             "locale": {"type": "str", "default": "C.UTF-8"},
-            "seed": {"type": "str"},
+            "seed": {"type": "str", "no_log": True},  # no secret, but too much for the host's log
         },
     },
 }
