@@ -60,6 +60,10 @@ options:
           - That it ran is kept in the database's comment. Another seed later doesn't run, since it might undo a
             student's work.
         type: str
+  cluster:
+    description: The server, C(version/name), where the host has several. Empty means Debian's default one.
+    type: str
+    default: ""
 attributes:
   check_mode:
     description: Predicts truthfully what would be done.
@@ -125,6 +129,7 @@ ARGUMENTS = {
             "seed": {"type": "str", "no_log": True},  # no secret, but too much for the host's log
         },
     },
+    "cluster": {"type": "str", "default": ""},
 }
 NAME_BYTES = 63  # PostgreSQL cuts longer names off
 ITERATIONS = 4096  # as the server does it itself
@@ -291,8 +296,11 @@ def psql(module: AnsibleModule, database: str, sql: str) -> str:
     """Run SQL as the server's own user; ends the module when it fails."""
     command = ["runuser", "-u", "postgres", "--", "psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align"]
     command += ["--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse", f"--dbname={database}"]
+    environment = {"PGCLIENTENCODING": "UTF8"}
+    if module.params["cluster"]:
+        environment["PGCLUSTER"] = module.params["cluster"]
     status, output, errors = module.run_command(
-        command, data=f"{QUIET}{sql}\n\\echo {END}\n", cwd="/", environ_update={"PGCLIENTENCODING": "UTF8"}
+        command, data=f"{QUIET}{sql}\n\\echo {END}\n", cwd="/", environ_update=environment
     )
     output, end, _ = output.rpartition(END)
     if status or not end:
