@@ -36,7 +36,7 @@ with tempfile.TemporaryDirectory(dir="/var/tmp") as wheels:
                 f"--find-links={wheels}",
                 "--no-cache-dir",
                 "--disable-pip-version-check",
-                "--progress-bar=off",
+                "--quiet",
                 "--root-user-action=ignore",
                 *wanted,
             ],
