@@ -55,8 +55,10 @@ options:
         default: C.UTF-8
       seed:
         description:
-          - SQL for C(psql), run as the owner when it was never run in this database, in one transaction, so without
+          - SQL for C(psql), run by the owner when it was never run in this database, in one transaction, so without
             C(BEGIN) and C(COMMIT) of its own.
+          - For that, the server has to let the system user V(postgres) in as the owner, by its C(pg_ident.conf). To run
+            it as V(postgres) would give the owner, whose triggers may be met, the whole server.
           - That it ran is kept in the database's comment. Another seed later doesn't run, since it might undo a
             student's work.
         type: str
@@ -134,8 +136,13 @@ ARGUMENTS = {
 NAME_BYTES = 63  # PostgreSQL cuts longer names off
 ITERATIONS = 4096  # as the server does it itself
 SEEDED = "seeded by ouseful.coursevm"
-# The server writes a failing statement into its log; a verifier is as good as a password to whoever can read that
-QUIET = "SET log_statement = 'none'; SET log_min_error_statement = 'panic'; SET log_min_duration_statement = -1;\n"
+ADMINISTRATOR = "postgres"
+# The server writes a failing statement into its log; a verifier is as good as a password to whoever can read that.
+# And whatever functions users may have put into the schema public are not to be met.
+GUARDED = (
+    "SET log_statement = 'none'; SET log_min_error_statement = 'panic'; SET log_min_duration_statement = -1;"
+    " SET search_path = pg_catalog;\n"
+)
 END = "this is the end"  # psql may end early and yet report success
 LOOK = f"""
 SELECT json_build_object(
@@ -151,11 +158,12 @@ SELECT json_build_object(
 
 @dataclass(frozen=True)
 class Action:
-    """One thing to do: in words, and as SQL for one database."""
+    """One thing to do: in words, and as SQL for one database, by one user."""
 
     words: str
     sql: str
     database: str = "postgres"
+    user: str = ADMINISTRATOR
 
 
 def prepared(password: str) -> str:
@@ -276,9 +284,8 @@ def plan_database(database: dict[str, Any], seen: dict[str, Any] | None) -> list
         actions.append(Action(words, f"REVOKE ALL ON DATABASE {quoted} FROM PUBLIC;"))
     if database["seed"] and not (seen and seen["seeded"]):
         # The newline ends a comment that the seed may end with
-        sql = f"BEGIN;\nSET ROLE {owner};\n{database['seed']}\nRESET ROLE;\n"
-        sql += f"COMMENT ON DATABASE {quoted} IS {literal(SEEDED)};\nCOMMIT;\n"
-        actions.append(Action(f"seed database {name}", sql, name))
+        sql = f"BEGIN;\n{database['seed']}\nCOMMENT ON DATABASE {quoted} IS {literal(SEEDED)};\nCOMMIT;\n"
+        actions.append(Action(f"seed database {name}", sql, name, database["owner"]))
     return actions
 
 
@@ -292,15 +299,16 @@ def plan(wanted: dict[str, list[dict[str, Any]]], observed: dict[str, Any], salt
     return actions
 
 
-def psql(module: AnsibleModule, database: str, sql: str) -> str:
-    """Run SQL as the server's own user; ends the module when it fails."""
+def psql(module: AnsibleModule, sql: str, database: str = "postgres", user: str = ADMINISTRATOR) -> str:
+    """Run SQL; ends the module when it fails."""
     command = ["runuser", "-u", "postgres", "--", "psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align"]
-    command += ["--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse", f"--dbname={database}"]
+    command += ["--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse", f"--dbname={database}", f"--username={user}"]
+    guarded = GUARDED if user == ADMINISTRATOR else ""
     environment = {"PGCLIENTENCODING": "UTF8"}
     if module.params["cluster"]:
         environment["PGCLUSTER"] = module.params["cluster"]
     status, output, errors = module.run_command(
-        command, data=f"{QUIET}{sql}\n\\echo {END}\n", cwd="/", environ_update=environment
+        command, data=f"{guarded}{sql}\n\\echo {END}\n", cwd="/", environ_update=environment
     )
     output, end, _ = output.rpartition(END)
     if status or not end:
@@ -312,18 +320,18 @@ def psql(module: AnsibleModule, database: str, sql: str) -> str:
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    observed = json.loads(psql(module, "postgres", LOOK))
+    observed = json.loads(psql(module, LOOK))
     wrong = faults(module.params["users"], module.params["databases"], set(observed["users"]))
     if wrong:
         module.fail_json(msg=" ".join(wrong))
     actions = plan(module.params, observed, [os.urandom(16) for _ in module.params["users"]])
     if not module.check_mode:
-        central = "\n".join(action.sql for action in actions if action.database == "postgres")
+        central = "\n".join(action.sql for action in actions if action.user == ADMINISTRATOR)
         if central:
-            psql(module, "postgres", central)
+            psql(module, central)
         for action in actions:
-            if action.database != "postgres":
-                psql(module, action.database, action.sql)
+            if action.user != ADMINISTRATOR:
+                psql(module, action.sql, action.database, action.user)
     module.exit_json(
         changed=bool(actions),
         actions=[action.words for action in actions],

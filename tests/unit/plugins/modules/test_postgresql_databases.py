@@ -89,7 +89,7 @@ def test_a_seed_runs_once():
     database = {"name": "tm351", "owner": "ada", "locale": "C.UTF-8", "seed": "SELECT 1 -- one"}
     seen = {"owner": "ada", "open": False, "seeded": False}
     (seed,) = module.plan_database(database, seen)
-    assert (seed.words, seed.database) == ("seed database tm351", "tm351")
+    assert (seed.words, seed.database, seed.user) == ("seed database tm351", "tm351", "ada")
     assert module.plan_database({**database, "seed": "SELECT 2"}, {**seen, "seeded": True}) == []
 
 
