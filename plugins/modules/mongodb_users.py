@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mongodb_users
 short_description: Users of the local MongoDB server, in one call
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - The ouseful.coursevm contributors (@ouseful)
 description:

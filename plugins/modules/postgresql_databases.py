@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: postgresql_databases
 short_description: Users and databases of the local PostgreSQL server, in one call
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - The ouseful.coursevm contributors (@ouseful)
 description:
