@@ -12,8 +12,10 @@ author:
 description:
   - Writes the files that a unit consists of or reads, has them tested before any of them is put in place, and has the
     unit run with them.
-  - A service that was started before its files were last changed is restarted, also when an earlier run was interrupted
-    between the one and the other.
+  - Either all changed files are put in place or, when one is refused or cannot be written, none.
+  - A service that was started (or, with O(on_change=reload), reloaded) before its files were last changed is restarted
+    or reloaded, also when an earlier run was interrupted between the one and the other.
+  - The host's log gets the unit's name, and no argument.
 options:
   name:
     description: Name of the unit. V(.service) is added where it has no type.
@@ -39,7 +41,9 @@ options:
         description:
           - Command that tests the file before it is put in place; C(%s) stands for a file of the same name with the
             new content.
-          - Not run in check mode, in which what the file names may not be there yet.
+          - All files of the task, changed or not, lie as they will, below one directory. So a path that is relative to
+            the file leads to the new content of another.
+          - Run when any of the files changes, but not in check mode, in which what the file names may not be there yet.
         type: str
       owner:
         description: Owner of the file.
@@ -114,6 +118,8 @@ import os
 import shlex
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -146,10 +152,13 @@ ARGUMENTS = {
 TYPES = ("service", "socket", "timer", "path", "target", "mount", "automount", "swap", "slice")
 # Directories whose files systemd itself reads.
 UNIT_DIRECTORIES = ("/etc/systemd/", "/run/systemd/", "/usr/lib/systemd/", "/lib/systemd/")
-PROPERTIES = "LoadState,ActiveState,UnitFileState,NeedDaemonReload,ActiveEnterTimestampMonotonic"
+# When a service took up its files: a reload leaves the time of the start as it is, but is a change of state.
+TAKEN_UP = {"restart": "ActiveEnterTimestampMonotonic", "reload": "StateChangeTimestampMonotonic"}
+PROPERTIES = ",".join(["LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload", *TAKEN_UP.values()])
 # Whether a unit file is enabled, where that can be changed at all; empty: there is none yet.
 SWITCHES = {"enabled": True, "enabled-runtime": False, "disabled": False, "": False}
 RUNNING = ("active", "activating", "reloading")
+SHORTEST_SECRET = 8
 
 
 @dataclass
@@ -168,8 +177,8 @@ def full_name(name: str) -> str:
 def unit_actions(wanted: dict[str, Any], seen: dict[str, str], changed: bool, stale: bool) -> list[str]:
     """What systemctl is to do, in its own words, in order.
 
-    ``seen`` has the unit's properties; ``changed`` tells that files were changed, ``stale`` that the service was
-    started before its files were last changed.
+    ``seen`` has the unit's properties; ``changed`` tells that files were changed, ``stale`` that the service has not
+    taken up its files since they were last changed.
     """
     verbs = []
     running = seen.get("ActiveState") in RUNNING
@@ -179,44 +188,76 @@ def unit_actions(wanted: dict[str, Any], seen: dict[str, str], changed: bool, st
         return [*verbs, "stop"] if running else verbs
     if not running:
         return [*verbs, "start"]
-    if wanted["state"] == "restarted" or (wanted["on_change"] == "restart" and (changed or stale)):
+    if wanted["state"] == "restarted":
         return [*verbs, "restart"]
-    if changed:
-        return [*verbs, "reload"]
-    return verbs
+    return [*verbs, wanted["on_change"]] if changed or stale else verbs
+
+
+def content_of(file: dict[str, Any]) -> str:
+    """What the file is to hold."""
+    return file["content"] if file["content"] is not None else file["secret_content"]
+
+
+def secret_lines(files: list[dict[str, Any]]) -> set[str]:
+    """The lines of the secret files, without those too short to be a secret."""
+    lines = (line.strip() for file in files for line in (file["secret_content"] or "").splitlines())
+    return {line for line in lines if len(line) >= SHORTEST_SECRET}
 
 
 def read(path: str) -> str | None:
     """The text of a file, None where there is none."""
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             return file.read()
     except FileNotFoundError:
         return None
 
 
 def write(path: str, content: str) -> None:
-    """Write a file that nobody else may read."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    """Write a new file that nobody else may read, and have it on the disk. OSError when it cannot be."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
         file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def beside(path: str, which: str) -> str:
+    """Path of the file's new or old content while it is replaced."""
+    directory, name = os.path.split(path)
+    return os.path.join(directory, f".{name}.{which}")
+
+
+class Module(AnsibleModule):
+    """Logs no arguments.
+
+    Ansible logs a list as Python writes it. In that a secret with a line break or a quote looks another than it is, so
+    that Ansible doesn't find it and leaves it in.
+    """
+
+    def log(self, msg: str, log_args: dict[str, Any] | None = None) -> None:
+        """Log a message; one that comes with the arguments is replaced."""
+        super().log(msg if log_args is None else f"Invoked for {self.params['name']}")
 
 
 class Unit:
     """The unit on this host, and what there is to do about it."""
 
-    def __init__(self, module: AnsibleModule) -> None:
+    def __init__(self, module: Module) -> None:
         self.module = module
         self.name = full_name(module.params["name"])
+        self.files: list[dict[str, Any]] = module.params["files"]
         self.done = Done()
-        self.scratch = tempfile.mkdtemp(dir=module.tmpdir)
 
     def ensure(self) -> None:
         """Do, or in check mode predict, all there is to do."""
-        changed = [file for file in self.module.params["files"] if read(file["path"]) != self._content(file)]
-        candidates = [self._tested(number, file) for number, file in enumerate(changed)]
-        for file, candidate in zip(changed, candidates, strict=True):
-            self._place(file, candidate)
-        for file in self.module.params["files"]:
+        changed = [file for file in self.files if self._differs(file)]
+        for file in changed:
+            self._record(file)
+        if changed and not self.module.check_mode:
+            self._test()
+            self._replace(changed)
+        for file in self.files:
             self._set_attributes(file)
         seen = self._properties()
         if any(file["path"].startswith(UNIT_DIRECTORIES) for file in changed) or seen["NeedDaemonReload"] == "yes":
@@ -233,26 +274,11 @@ class Unit:
         for verb in unit_actions(self.module.params, seen, bool(changed), self._is_stale(seen)):
             self._systemctl(verb, self.name)
 
-    @staticmethod
-    def _content(file: dict[str, Any]) -> str:
-        return file["content"] if file["content"] is not None else file["secret_content"]
+    def _differs(self, file: dict[str, Any]) -> bool:
+        with self._unchanged(file["path"]):
+            return read(file["path"]) != content_of(file)
 
-    def _tested(self, number: int, file: dict[str, Any]) -> str:
-        """Path of the new file, tested, in a directory that only we can read."""
-        directory = os.path.join(self.scratch, str(number))
-        os.mkdir(directory, 0o700)
-        candidate = os.path.join(directory, os.path.basename(file["path"]))
-        write(candidate, self._content(file))
-        if not file["validate"] or self.module.check_mode:
-            return candidate
-        command = [part.replace("%s", candidate) for part in shlex.split(file["validate"])]
-        status, output, errors = self.module.run_command(command)
-        if status:
-            said = (errors or output).strip().replace(candidate, file["path"])
-            self.module.fail_json(msg=f"files: {file['path']} is refused and nothing was changed: {said}")
-        return candidate
-
-    def _place(self, file: dict[str, Any], candidate: str) -> None:
+    def _record(self, file: dict[str, Any]) -> None:
         path = file["path"]
         self.done.actions.append(f"write {path}")
         if file["secret_content"] is not None:
@@ -261,13 +287,69 @@ class Unit:
             self.done.diff.append(
                 {"before_header": path, "after_header": path, "before": read(path) or "", "after": file["content"]}
             )
-        if self.module.check_mode:
-            return
-        directory = os.path.dirname(path)
-        if not os.path.isdir(directory):
-            os.makedirs(directory)
-            os.chmod(directory, 0o755)
-        self.module.atomic_move(candidate, path)
+
+    def _test(self) -> None:
+        """Have the files tested as they will lie, in a directory that only we can read."""
+        root = tempfile.mkdtemp(dir=self.module.tmpdir)
+        for file in self.files:
+            candidate = root + file["path"]
+            with self._unchanged(file["path"]):
+                os.makedirs(os.path.dirname(candidate), exist_ok=True)
+                write(candidate, content_of(file))
+        for file in self.files:
+            command = [part.replace("%s", root + file["path"]) for part in shlex.split(file["validate"] or "")]
+            if not command:
+                continue
+            status, output, errors = self.module.run_command(command)
+            if status:
+                said = (errors or output).strip().replace(root, "")
+                self.module.fail_json(msg=f"files: {file['path']} is refused and nothing was changed: {said}")
+
+    def _replace(self, files: list[dict[str, Any]]) -> None:
+        """Put the files in place: first all of them beside the old ones, where the disk may turn out to be full."""
+        paths = [file["path"] for file in files]
+        try:
+            for file in files:
+                with self._unchanged(file["path"]):
+                    self._make_directory(os.path.dirname(file["path"]))
+                    self._clear(file["path"])  # of what a killed run has left
+                    write(beside(file["path"], "new"), content_of(file))
+                attributes = self.module.load_file_common_arguments(file, path=beside(file["path"], "new"))
+                self.module.set_fs_attributes_if_different(attributes, False)
+            for number, path in enumerate(paths):
+                with self._unchanged(path, undo=paths[:number]):
+                    if os.path.exists(path):
+                        os.link(path, beside(path, "old"))
+                    os.replace(beside(path, "new"), path)
+        finally:
+            for path in paths:
+                self._clear(path)
+
+    @staticmethod
+    def _make_directory(path: str) -> None:
+        if not os.path.isdir(path):
+            os.makedirs(path)
+            os.chmod(path, 0o755)
+
+    @staticmethod
+    def _clear(path: str) -> None:
+        for which in ("new", "old"):
+            with suppress(FileNotFoundError):
+                os.remove(beside(path, which))
+
+    @contextmanager
+    def _unchanged(self, path: str, undo: Iterable[str] = ()) -> Iterator[None]:
+        """Fail in words where a file can't be written, after others have got their old content back."""
+        try:
+            yield
+        except OSError as error:
+            for replaced in undo:
+                old = beside(replaced, "old")
+                if os.path.exists(old):
+                    os.replace(old, replaced)
+                else:
+                    os.remove(replaced)
+            self.module.fail_json(msg=f"files: {path} can't be written and nothing was changed: {error.strerror}")
 
     def _set_attributes(self, file: dict[str, Any]) -> None:
         if not os.path.exists(file["path"]):
@@ -290,12 +372,13 @@ class Unit:
         return dict(line.split("=", 1) for line in output.splitlines())
 
     def _is_stale(self, seen: dict[str, str]) -> bool:
-        """Whether a file is newer than the service's start."""
+        """Whether a file is newer than what the service has taken up."""
         if seen["ActiveState"] not in RUNNING:
             return False
-        started = time.time() - time.monotonic() + int(seen["ActiveEnterTimestampMonotonic"] or 0) / 1e6
-        paths = [file["path"] for file in self.module.params["files"]] + self.module.params["reads"]
-        return any(os.stat(path).st_mtime > started for path in paths if os.path.exists(path))
+        taken_up = int(seen[TAKEN_UP[self.module.params["on_change"]]] or 0) / 1e6
+        paths = [file["path"] for file in self.files] + self.module.params["reads"]
+        newest = max((os.stat(path).st_mtime for path in paths if os.path.exists(path)), default=0)
+        return newest > time.time() - time.monotonic() + taken_up
 
     def _systemctl(self, *command: str) -> None:
         # daemon-reload is no change of its own
@@ -315,7 +398,9 @@ class Unit:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = Module(argument_spec=ARGUMENTS, supports_check_mode=True)
+    # A secret that is shown whole is hidden by Ansible; what refuses a file may quote one line of it
+    module.no_log_values.update(secret_lines(module.params["files"]))
     os.umask(0o077)
     unit = Unit(module)
     unit.ensure()

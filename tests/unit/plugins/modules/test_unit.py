@@ -1,9 +1,16 @@
-"""What the module unit has systemctl do. The scenarios service_units and nginx_proxy ask a real systemd."""
+"""What the module unit does with files and systemctl. Scenarios service_units and nginx_proxy ask a real systemd."""
 
 from __future__ import annotations
 
-import pytest
+import grp
+import json
+import os
+import pwd
 
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.ouseful.coursevm.plugins.modules import unit
 from ansible_collections.ouseful.coursevm.plugins.modules.unit import full_name, unit_actions
 
 RUNS = {"ActiveState": "active", "UnitFileState": "enabled"}
@@ -17,7 +24,8 @@ WANTED = {"state": "started", "enabled": True, "on_change": "restart"}
         ({}, {}, True, False, ["restart"]),
         ({}, {}, False, True, ["restart"]),
         ({"on_change": "reload"}, {}, True, True, ["reload"]),
-        ({"on_change": "reload"}, {}, False, True, []),
+        ({"on_change": "reload"}, {}, False, True, ["reload"]),
+        ({"on_change": "reload"}, {}, False, False, []),
         ({"state": "restarted", "on_change": "reload"}, {}, True, False, ["restart"]),
         ({}, {"ActiveState": "inactive", "UnitFileState": "disabled"}, True, False, ["enable", "start"]),
         ({}, {"ActiveState": "failed"}, False, False, ["start"]),
@@ -49,3 +57,104 @@ def test_a_name_without_a_type_is_a_service():
         "getty@tty1.service",
         "a.b.service",
     ]
+
+
+SECRET = """-----BEGIN PRIVATE KEY-----
+it's "secret" \\ here
+-----END PRIVATE KEY-----
+"""
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Runs the module on a unit that runs, with these files; gives its result and what it logs."""
+    systemd = {
+        "LoadState": "loaded",
+        "ActiveState": "active",
+        "UnitFileState": "enabled",
+        "NeedDaemonReload": "no",
+        "ActiveEnterTimestampMonotonic": "0",
+        "StateChangeTimestampMonotonic": "0",
+    }
+    owner = {"owner": pwd.getpwuid(os.getuid()).pw_name, "group": grp.getgrgid(os.getgid()).gr_name}
+    monkeypatch.setattr(unit.Unit, "_properties", lambda _: systemd)
+    monkeypatch.setattr(unit.Unit, "_systemctl", lambda *_: None)
+    logged = []
+    monkeypatch.setattr(unit.AnsibleModule, "_log_to_syslog", lambda _, message: logged.append(message))
+    monkeypatch.setattr("ansible.module_utils.basic.has_journal", False)
+
+    def run_module(*files):
+        arguments = {"name": "nginx", "files": [{**owner, **file} for file in files]}
+        with (
+            patch_module_args({**arguments, "_ansible_remote_tmp": str(tmp_path / "scratch")}),
+            pytest.raises(SystemExit),
+        ):
+            unit.main()
+        return json.loads(capsys.readouterr().out), "".join(logged)
+
+    return run_module
+
+
+def test_nothing_of_a_secret_of_several_lines_is_logged(run, tmp_path):
+    result, logged = run({"path": str(tmp_path / "key"), "secret_content": SECRET, "mode": "0600"})
+    assert result["actions"] == [f"write {tmp_path}/key"]
+    assert (tmp_path / "key").read_text() == SECRET
+    assert logged == "Invoked for nginx"
+
+
+def test_a_test_that_quotes_a_line_of_a_secret_shows_it_to_nobody(run, tmp_path):
+    file = {"path": str(tmp_path / "key"), "secret_content": SECRET, "validate": "sh -c 'cat %s >&2; false'"}
+    result, _ = run(file)
+    assert result["failed"]
+    assert f"{tmp_path}/key is refused" in result["msg"]
+    assert "secret" not in result["msg"].replace("BEGIN PRIVATE", "").replace(f"{tmp_path}", "")
+
+
+def test_files_are_tested_together_as_they_will_lie(run, tmp_path):
+    conf = {
+        "path": str(tmp_path / "etc/conf"),
+        "content": "new",
+        "validate": "sh -c 'cd $(dirname %s) && cat tls/key >&2 && false'",
+    }
+    result, _ = run(conf, {"path": str(tmp_path / "etc/tls/key"), "content": "the new key"})
+    assert result["msg"].endswith("nothing was changed: the new key")
+    assert not (tmp_path / "etc").exists()
+
+
+@pytest.mark.parametrize("present", ["old", None])
+def test_when_one_file_cannot_be_written_none_is(run, tmp_path, present):
+    first = tmp_path / "first"
+    if present:
+        first.write_text(present)
+    (tmp_path / "no-directory").write_text("")
+    files = [{"path": str(first), "content": "new"}, {"path": str(tmp_path / "no-directory/second"), "content": "new"}]
+    result, _ = run(*files)
+    assert result["msg"].startswith(f"files: {tmp_path}/no-directory/second can't be written and nothing was changed: ")
+    assert (first.read_text() if first.exists() else None) == present
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("present", ["old", None])
+def test_when_one_file_cannot_be_renamed_none_is(run, tmp_path, monkeypatch, present):
+    first, second = tmp_path / "first", tmp_path / "second"
+    if present:
+        first.write_text(present)
+    replace = os.replace
+
+    def refuse_the_second(old, new):
+        if new == str(second):
+            raise PermissionError(1, "Operation not permitted")
+        replace(old, new)
+
+    monkeypatch.setattr(os, "replace", refuse_the_second)
+    result, _ = run({"path": str(first), "content": "new"}, {"path": str(second), "content": "new"})
+    assert result["msg"] == f"files: {second} can't be written and nothing was changed: Operation not permitted"
+    assert (first.read_text() if first.exists() else None) == present
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_line_ends_of_another_system_are_kept_and_are_no_change(run, tmp_path):
+    file = {"path": str(tmp_path / "pem"), "content": "one\r\ntwo\r\n"}
+    assert run(file)[0]["changed"]
+    assert (tmp_path / "pem").read_bytes() == b"one\r\ntwo\r\n"
+    assert f"write {tmp_path}/pem" not in run(file)[0]["actions"]
