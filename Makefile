@@ -12,6 +12,7 @@ TESTING  := $(VENV)/.testing $(IN_PLACE)
 PLAY      = $(BIN)/ansible-playbook
 PEERS_VENV := .cache/bench
 PROXY_VENV := .cache/faults
+BROWSER_VENV := .cache/browser
 
 # The demo's own cloud and vault password; a command line or an environment that names others wins.
 # The password file is named only to what makes or needs it: ansible refuses to start on one that is not there.
@@ -74,7 +75,7 @@ sanity: $(TESTING)
 unit: $(TESTING)
 	$(BIN)/pytest tests/unit
 
-molecule: $(TESTING)
+molecule: $(TESTING) $(BROWSER_VENV)/.installed
 	tests/packages.sh
 	$(BIN)/molecule test --all
 
@@ -121,6 +122,7 @@ $(VENV)/.testing: requirements/test.txt $(VENV)/.runtime
 
 $(PEERS_VENV)/.installed: requirements/bench.txt
 $(PROXY_VENV)/.installed: requirements/faults.txt
+$(BROWSER_VENV)/.installed: requirements/browser.txt
 
 .cache/%/.installed:
 	$(PYTHON) -m venv --clear $(@D)
