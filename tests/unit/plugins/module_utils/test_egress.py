@@ -1,4 +1,4 @@
-"""What the module serve_egress makes of Squid's log. The scenario notebook_egress asks a real Squid."""
+"""What is made of Squid's log. The scenario notebook_egress asks a real Squid."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from ansible_collections.ouseful.coursevm.plugins.modules.serve_egress import answer, is_running
+from ansible_collections.ouseful.coursevm.plugins.module_utils.egress import answer, is_running
 
 
 @pytest.mark.parametrize(
