@@ -7,7 +7,13 @@ from importlib import import_module
 import pytest
 import yaml
 
-from ansible_collections.ouseful.coursevm.plugins.modules import cohort, instances, network_stack
+from ansible_collections.ouseful.coursevm.plugins.modules import (
+    cohort,
+    commit_confirmed,
+    course_notebooks,
+    instances,
+    network_stack,
+)
 
 FACTS = ("type", "elements", "choices", "default", "required", "aliases")
 
@@ -28,10 +34,10 @@ def fragment(name):
     return yaml.safe_load(getattr(found, section.upper() or "DOCUMENTATION")).get("options", {})
 
 
-@pytest.mark.parametrize("module", [cohort, instances, network_stack])
+@pytest.mark.parametrize("module", [cohort, commit_confirmed, course_notebooks, instances, network_stack])
 def test_documentation_equals_the_argument_specification(module):
     documentation = yaml.safe_load(module.DOCUMENTATION)
     documented = dict(documentation["options"])
-    for name in documentation["extends_documentation_fragment"]:
+    for name in documentation.get("extends_documentation_fragment", []):
         documented |= fragment(name)
     assert facts(documented, "suboptions") == facts(module.ARGUMENTS, "options")
