@@ -111,11 +111,11 @@ import pwd
 import secrets
 import shutil
 import tempfile
-from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Done, read
 from ansible_collections.ouseful.coursevm.plugins.module_utils.take_back import SERVICE, TIMER, UNIT, guard_script
 
 FILE = {
@@ -144,27 +144,6 @@ HOST_KEYS = "/etc/ssh/ssh_host_*_key.pub"
 
 class Refused(Exception):
     """A step that cannot be done, and why."""
-
-
-@dataclass
-class Done:
-    """What was done, or would be: in words, and as a diff."""
-
-    actions: list[str] = field(default_factory=list)
-    diff: list[dict[str, str]] = field(default_factory=list)
-
-    def note(self, words: str) -> None:
-        self.actions.append(words)
-        self.diff.append({"prepared": f"~ {words}\n"})
-
-
-def read(path: str) -> str | None:
-    """The text of a file, None where there is none."""
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read()
-    except FileNotFoundError:
-        return None
 
 
 def differs(file: dict[str, Any]) -> bool:

@@ -114,10 +114,11 @@ import os
 import shlex
 import tempfile
 import time
-from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Done, read
 
 FILE = {
     "path": {"type": "path", "required": True},
@@ -152,14 +153,6 @@ SWITCHES = {"enabled": True, "enabled-runtime": False, "disabled": False, "": Fa
 RUNNING = ("active", "activating", "reloading")
 
 
-@dataclass
-class Done:
-    """What was done, or would be: in words, and as a diff."""
-
-    actions: list[str] = field(default_factory=list)
-    diff: list[dict[str, str]] = field(default_factory=list)
-
-
 def full_name(name: str) -> str:
     """The unit's name with its type."""
     return name if name.rpartition(".")[2] in TYPES else f"{name}.service"
@@ -184,15 +177,6 @@ def unit_actions(wanted: dict[str, Any], seen: dict[str, str], changed: bool, st
     if changed:
         return [*verbs, "reload"]
     return verbs
-
-
-def read(path: str) -> str | None:
-    """The text of a file, None where there is none."""
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read()
-    except FileNotFoundError:
-        return None
 
 
 def write(path: str, content: str) -> None:
@@ -276,11 +260,7 @@ class Unit:
         differs = self.module.set_fs_attributes_if_different(attributes, False)
         words = f"write {file['path']}"
         if differs and words not in self.done.actions:
-            self._note(f"set owner, group and mode of {file['path']}")
-
-    def _note(self, words: str) -> None:
-        self.done.actions.append(words)
-        self.done.diff.append({"prepared": f"~ {words}\n"})
+            self.done.note(f"set owner, group and mode of {file['path']}")
 
     def _properties(self) -> dict[str, str]:
         """The unit's properties as systemd has them."""
@@ -300,7 +280,7 @@ class Unit:
     def _systemctl(self, *command: str) -> None:
         # daemon-reload is no change of its own
         if command[0] != "daemon-reload":
-            self._note(" ".join(command))
+            self.done.note(" ".join(command))
         if self.module.check_mode:
             return
         status, output, errors = self.module.run_command(["systemctl", *command])
