@@ -16,11 +16,11 @@ SCRIPT = """\
 cd {directory} || exit 3
 
 disarm() {{
+    # Stopped while its service is there, or it would count as failed
+    systemctl --quiet stop {unit}.timer
     systemctl --quiet disable {unit}.timer
     rm -f {units}/{unit}.timer {units}/{unit}.service
     systemctl daemon-reload
-    # the timer last: to stop it ends nothing of this script, which its service may be running
-    systemctl --quiet stop {unit}.timer
     rm -rf {directory}
 }}
 
