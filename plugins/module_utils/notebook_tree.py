@@ -48,9 +48,10 @@ def exchange(directory: int, one: str, other: str) -> None:
 
 
 class Tree:
-    """The directory, open."""
+    """The directory, open. What is larger than ``max_size`` was never delivered, so it need not be read."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, max_size: int) -> None:
+        self.max_size = max_size
         self.root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def present(self, paths: Iterable[str]) -> dict[str, str]:
@@ -113,14 +114,14 @@ class Tree:
         except OSError:
             return None
 
-    @staticmethod
-    def _version(directory: int, name: str) -> str:
+    def _version(self, directory: int, name: str) -> str:
         try:
             # Not to hang on a pipe, nor to follow a link
             handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
         except OSError:
             return OTHER
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > self.max_size:
             os.close(handle)
             return OTHER
         with os.fdopen(handle, "rb") as file:

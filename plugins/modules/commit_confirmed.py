@@ -192,7 +192,8 @@ class Commit:
             self._do(due)
         except (Refused, OSError) as problem:
             self.take_back()
-            self.module.fail_json(msg=f"steps: {problem}. Nothing was changed: all was put back as it was.")
+            reason = str(problem).rstrip(".")
+            self.module.fail_json(msg=f"steps: {reason}. Nothing was changed: all was put back as it was.")
 
     def take_back(self) -> None:
         """Bring back what was saved, at once."""

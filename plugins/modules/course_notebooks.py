@@ -185,14 +185,19 @@ class Delivery:
         """The actions, and what is delivered once they are done."""
         present: dict[str, str] = {}
         if os.path.isdir(self.parameters["dest"]):
-            present = Tree(self.parameters["dest"]).present({*self.upstream, *self.delivered})
+            present = Tree(self.parameters["dest"], self.parameters["max_size"]).present(
+                {*self.upstream, *self.delivered}
+            )
         made = plan(self.upstream, self.delivered, present, self.parameters["keep_both"], self.parameters["remove"])
         return {"actions": [vars(action) for action in made.actions], "delivered": made.delivered}
+
+    def _tree(self) -> Tree:
+        return Tree(self.parameters["dest"], self.parameters["max_size"])
 
     def student_carries_out(self, actions: list[Action]) -> dict[str, str]:
         """Do it; what could not be done, by path and reason."""
         os.makedirs(self.parameters["dest"], 0o755, exist_ok=True)
-        tree = Tree(self.parameters["dest"])
+        tree = self._tree()
         problems = {}
         for action in actions:
             if action.kind not in CHANGES:

@@ -18,6 +18,7 @@ import time
 import typing as t
 import unicodedata
 import zipfile
+import zlib
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.notebook_tree import version_of
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_notebooks import parents
@@ -30,6 +31,8 @@ REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]*")
 # A file system has 255 bytes for a name; what is laid beside a file has a longer one
 MAX_NAME = 220
 KEPT_SECONDS = 24 * 3600
+# RuntimeError is what zipfile says when it needs a password
+DAMAGED = (OSError, EOFError, RuntimeError, tarfile.TarError, zipfile.BadZipFile, zlib.error)
 SYMLINK_MODE = 0o120000
 
 
@@ -145,11 +148,14 @@ class Archive:
 
     def files(self, subdirectory: str, max_size: int) -> tuple[dict[str, File], list[str]]:
         """What is to be delivered, with versions; and what is left out."""
-        selected, left_out = select(self.members(), subdirectory, max_size)
-        files = {}
-        for path, member in selected.items():
-            with self.open(member.source) as content:
-                files[path] = File(version_of(content), member.executable, member.source)
+        try:
+            selected, left_out = select(self.members(), subdirectory, max_size)
+            files = {}
+            for path, member in selected.items():
+                with self.open(member.source) as content:
+                    files[path] = File(version_of(content), member.executable, member.source)
+        except DAMAGED as error:
+            raise UpstreamError(f"archive: it is damaged, or encrypted: {error}. Make it anew.") from None
         return files, left_out
 
     def pack(self, files: dict[str, File], versions: list[str], target: str) -> None:

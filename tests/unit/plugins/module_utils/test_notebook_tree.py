@@ -30,7 +30,7 @@ def tree(tmp_path, monkeypatch, request):
             *{"exchange": (notebook_tree, "exchange"), "link": (os, "link")}[request.param], unsupported
         )
     (tmp_path / "notebooks").mkdir()
-    made = Tree(str(tmp_path / "notebooks"))
+    made = Tree(str(tmp_path / "notebooks"), max_size=1 << 20)
     yield made
     os.close(made.root)
 
@@ -128,6 +128,12 @@ def test_what_is_present(root, tree):
         "file": OTHER,
         "directory": OTHER,
     }
+
+
+def test_what_is_too_large_to_have_been_delivered_is_not_read(root, tree):
+    with open(root / "a", "wb") as file:
+        file.truncate(1 << 40)
+    assert tree.present(["a"]) == {"a": OTHER}
 
 
 def test_a_full_disk_leaves_everything_as_it_was(root, tree):

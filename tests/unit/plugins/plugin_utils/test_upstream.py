@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import subprocess
 import tarfile
@@ -119,6 +120,18 @@ def test_an_archive_that_is_too_large_is_refused():
 def test_what_is_no_archive_is_refused(tmp_path):
     (tmp_path / "a").write_text("<html>")
     with pytest.raises(UpstreamError, match="no archive that can be read"):
+        read(str(tmp_path / "a"))
+
+
+@pytest.mark.parametrize("kind", ["w", "w:gz", "w:xz"])
+def test_an_archive_that_was_cut_off_is_refused(tmp_path, kind):
+    with tarfile.open(tmp_path / "a", kind) as archive:
+        info = tarfile.TarInfo("a")
+        info.size = SIZE // 2
+        archive.addfile(info, io.BytesIO(os.urandom(info.size)))
+    whole = (tmp_path / "a").read_bytes()
+    (tmp_path / "a").write_bytes(whole[: SIZE // 4])
+    with pytest.raises(UpstreamError, match="damaged"):
         read(str(tmp_path / "a"))
 
 
