@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pkgutil import iter_modules
 
 import pytest
 import yaml
 
-from ansible_collections.ouseful.coursevm.plugins.modules import (
-    cohort,
-    instances,
-    mongodb_users,
-    network_stack,
-    postgresql_databases,
-)
+from ansible_collections.ouseful.coursevm.plugins import modules
 
+# Those whose arguments stand in a constant of that name
+MODULES = [
+    module
+    for found in iter_modules(modules.__path__)
+    if hasattr(module := import_module(f"{modules.__name__}.{found.name}"), "ARGUMENTS")
+]
 FACTS = ("type", "elements", "choices", "default", "required", "aliases")
 
 
@@ -34,7 +35,7 @@ def fragment(name):
     return yaml.safe_load(getattr(found, section.upper() or "DOCUMENTATION")).get("options", {})
 
 
-@pytest.mark.parametrize("module", [cohort, instances, mongodb_users, network_stack, postgresql_databases])
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.rpartition(".")[2])
 def test_documentation_equals_the_argument_specification(module):
     documentation = yaml.safe_load(module.DOCUMENTATION)
     documented = dict(documentation["options"])
