@@ -13,6 +13,8 @@ PLAY      = $(BIN)/ansible-playbook
 PEERS_VENV := .cache/bench
 PROXY_VENV := .cache/faults
 BROWSER_VENV := .cache/browser
+SCENARIOS := $(patsubst %/molecule.yml,%.test,$(wildcard molecule/*/molecule.yml))
+JOBS      ?= 3
 
 # The demo's own cloud and vault password; a command line or an environment that names others wins.
 # The password file is named only to what makes or needs it: ansible refuses to start on one that is not there.
@@ -22,7 +24,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev-cloud dev-cloud-stop dev-cloud-destroy image site verify password \
-        test lint sanity unit molecule integration faults scale sdk-matrix dev-cloud-test bench clean
+        test lint sanity unit molecule integration faults scale sdk-matrix dev-cloud-test bench clean $(SCENARIOS)
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,9 +77,15 @@ sanity: $(TESTING)
 unit: $(TESTING)
 	$(BIN)/pytest tests/unit
 
+# JOBS scenarios at a time; the first one alone, since it builds the hosts' image where there is none yet
 molecule: $(TESTING) $(BROWSER_VENV)/.installed
 	tests/packages.sh
-	$(BIN)/molecule test --all
+	$(MAKE) --no-print-directory $(firstword $(SCENARIOS))
+	$(MAKE) --no-print-directory --jobs=$(JOBS) --keep-going --output-sync=target $(wordlist 2,99,$(SCENARIOS))
+
+$(SCENARIOS): molecule/%.test:
+	@echo "molecule test: $*"
+	@$(BIN)/molecule test --scenario-name $*
 
 # The demo first: it brings up the cloud and the VMs that the others ask
 integration: $(TESTING) $(PROXY_VENV)/.installed
