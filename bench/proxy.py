@@ -1,11 +1,12 @@
 """`python -m bench.proxy`: a service behind the role nginx_proxy, asked directly and through nginx.
 
-usage: python -m bench.proxy [--rounds 5] [--seconds 5] [--report docs/performance-proxy.md]
+usage: python -m bench.proxy [--rounds 10] [--seconds 2] [--report docs/performance-proxy.md]
 
 Runs as root on a machine with podman and wrk (both from Debian) that does nothing else. It takes the host of the
 scenario `molecule/nginx_proxy`, which stays (`molecule destroy -s nginx_proxy` removes it), and asks from within the
 host's own network, so that the way is the same with and without nginx. The service does next to nothing (it tells what
-it was asked), so that nginx weighs as much as it can. The ways are taken in turns; figures are medians of the rounds.
+it was asked), so that nginx weighs as much as it can. The ways are taken in turns. A figure is the median of the
+rounds, a ratio the median of the ratios in each round, which what else the machine does disturbs less.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def seconds(text: str) -> float:
 
 
 def table(figures: Iterable[Figure]) -> str:
-    """A row for each thing measured: medians, and how many times as much they are as directly."""
+    """A row for each thing measured: the median, and how many times as much it is as directly, in the median round."""
     found: dict[tuple[str, str], dict[str, list[float]]] = {}
     for figure in figures:
         found.setdefault((figure.what, figure.unit), {}).setdefault(figure.way, []).append(figure.value)
@@ -86,9 +87,11 @@ def table(figures: Iterable[Figure]) -> str:
         f"|---|{'---:|' * (1 + 2 * len(others))}",
     ]
     for (what, unit), by_way in found.items():
-        middle = {way: median(values) for way, values in by_way.items()}
-        cells = [f"{middle[way]:.4g} | {middle[way] / middle['direct']:.2f}" for way in others]
-        lines.append(f"| {what}, {unit} | {middle['direct']:.4g} | {' | '.join(cells)} |")
+        cells = [f"{median(by_way['direct']):.4g}"]
+        for way in others:
+            ratios = [ours / direct for ours, direct in zip(by_way[way], by_way["direct"], strict=True)]
+            cells += [f"{median(by_way[way]):.4g}", f"{median(ratios):.2f}"]
+        lines.append(f"| {what}, {unit} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -151,8 +154,8 @@ def measure(rounds: int, duration: int) -> list[Figure]:
 def main() -> int:
     """Provide the host, then run once more within its network and measure."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=5, help="how long wrk asks, each time")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--seconds", type=int, default=2, help="how long wrk asks, each time")
     parser.add_argument("--report", type=Path, default=REPOSITORY / "docs/performance-proxy.md")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
