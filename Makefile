@@ -12,6 +12,9 @@ TESTING  := $(VENV)/.testing $(IN_PLACE)
 PLAY      = $(BIN)/ansible-playbook
 PEERS_VENV := .cache/bench
 PROXY_VENV := .cache/faults
+BROWSER_VENV := .cache/browser
+SCENARIOS := $(patsubst %/molecule.yml,%.test,$(wildcard molecule/*/molecule.yml))
+JOBS      ?= 3
 
 # The demo's own cloud and vault password; a command line or an environment that names others wins.
 # The password file is named only to what makes or needs it: ansible refuses to start on one that is not there.
@@ -21,7 +24,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev-cloud dev-cloud-stop dev-cloud-destroy image site verify password \
-        test lint sanity unit molecule integration faults sdk-matrix dev-cloud-test bench clean
+        test lint sanity unit molecule integration faults scale sdk-matrix dev-cloud-test bench clean $(SCENARIOS)
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,9 +77,15 @@ sanity: $(TESTING)
 unit: $(TESTING)
 	$(BIN)/pytest tests/unit
 
-molecule: $(TESTING)
+# JOBS scenarios at a time; the first one alone, since it builds the hosts' image where there is none yet
+molecule: $(TESTING) $(BROWSER_VENV)/.installed
 	tests/packages.sh
-	$(BIN)/molecule test --all
+	$(MAKE) --no-print-directory $(firstword $(SCENARIOS))
+	$(MAKE) --no-print-directory --jobs=$(JOBS) --keep-going --output-sync=target $(wordlist 2,99,$(SCENARIOS))
+
+$(SCENARIOS): molecule/%.test:
+	@echo "molecule test: $*"
+	@$(BIN)/molecule test --scenario-name $*
 
 # The demo first: it brings up the cloud and the VMs that the others ask
 integration: $(TESTING) $(PROXY_VENV)/.installed
@@ -87,6 +96,9 @@ integration: $(TESTING) $(PROXY_VENV)/.installed
 
 faults: $(TESTING) $(PROXY_VENV)/.installed  ## Every fault at every request of a run on the dev cloud (`test` does a part)
 	COURSEVM_FAULTS=all $(BIN)/pytest tests/integration/faults
+
+scale: $(TESTING)  ## The life of a cohort of STUDENTS=50 on the dev cloud (`test` does ten)
+	COURSEVM_STUDENTS=$(or $(STUDENTS),50) $(BIN)/pytest tests/integration/engine/test_life_of_a_cohort.py
 
 sdk-matrix: $(TESTING)  ## The unit tests with the oldest openstacksdk that is supported, and with the newest
 	tests/sdk_matrix.sh
@@ -118,6 +130,7 @@ $(VENV)/.testing: requirements/test.txt $(VENV)/.runtime
 
 $(PEERS_VENV)/.installed: requirements/bench.txt
 $(PROXY_VENV)/.installed: requirements/faults.txt
+$(BROWSER_VENV)/.installed: requirements/browser.txt
 
 .cache/%/.installed:
 	$(PYTHON) -m venv --clear $(@D)

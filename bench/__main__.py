@@ -29,9 +29,15 @@ ADMIN = "coursevm-dev-admin"
 OWN_BIN, PEERS_BIN = Path(sys.executable).parent, REPOSITORY / ".cache/bench/bin"
 LOGS = REPOSITORY / "build/bench"
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-CONCURRENCIES = (4, 8, 16)
-CLIENTS = ("coursevm", *(f"floor-{workers}" for workers in CONCURRENCIES), "heat", "openstack_cloud")
-USUAL = ("coursevm:3", "floor-4", "floor-8:3", "floor-16", "heat", "openstack_cloud")
+CONCURRENCIES = (2, 4, 8, 16)
+CLIENTS = (
+    "coursevm",
+    *(f"floor-{workers}" for workers in CONCURRENCIES),
+    "heat",
+    "openstack_cloud",
+    "openstack_cloud_auto_ip",
+)
+USUAL = ("coursevm:3", "floor-2", "floor-4", "floor-8", "heat", "openstack_cloud")
 
 
 class BenchError(Exception):
@@ -47,12 +53,15 @@ class Peer:
 
     def command(self, step: str, size: int) -> list[str]:
         """What a user would type for that step."""
-        if self.client in ("coursevm", "openstack_cloud"):
-            students = [{"student": f"s{number}"} for number in range(1, size + 1)]
-            state = "absent" if step == "teardown" else "present"
-            variables = json.dumps({"bench_students": students, "bench_state": state})
-            binary = (OWN_BIN if self.client == "coursevm" else PEERS_BIN) / "ansible-playbook"
-            return [str(binary), str(PEERS / f"{self.client}.yml"), "--extra-vars", variables]
+        playbook = self.client.removesuffix("_auto_ip")
+        if playbook in ("coursevm", "openstack_cloud"):
+            variables = {
+                "bench_students": [{"student": f"s{number}"} for number in range(1, size + 1)],
+                "bench_state": "absent" if step == "teardown" else "present",
+                "bench_own_addresses": playbook == self.client,
+            }
+            binary = (OWN_BIN if playbook == "coursevm" else PEERS_BIN) / "ansible-playbook"
+            return [str(binary), str(PEERS / f"{playbook}.yml"), "--extra-vars", json.dumps(variables)]
         if self.client == "heat":
             return [str(PEERS_BIN / "python"), str(PEERS / "heat.py"), step, str(size)]
         return [sys.executable, str(PEERS / "floor.py"), step, str(size), self.client.removeprefix("floor-")]
@@ -278,7 +287,7 @@ def main() -> int:
 
 def need_peers_venv(peers: list[Peer]) -> None:
     """Whether the other clients are installed where they are asked for."""
-    wanted = [peer.client for peer in peers if peer.client in ("heat", "openstack_cloud")]
+    wanted = [peer.client for peer in peers if peer.client.startswith(("heat", "openstack_cloud"))]
     if wanted and not (PEERS_BIN / "ansible-playbook").exists():
         raise BenchError(f"{', '.join(wanted)}: not installed in {PEERS_BIN.parent}; `make bench` does that.")
 

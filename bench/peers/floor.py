@@ -77,25 +77,34 @@ class Floor:
                 self._post("network", "/security-group-rules", "security_group_rules", rules),
             ]
         )
-        wanted = [{"name": name, "network_id": network, "security_groups": [group]} for name in self.students]
         interface = {"subnet_id": made["subnet"]["id"]}
-        _interface, answer = self.together(
-            [
-                partial(self.cloud.call, "network", "PUT", f"/routers/{router}/add_router_interface", interface),
-                self._post("network", "/ports", "ports", wanted),
-            ]
-        )
-        ports = {port["name"]: port["id"] for port in answer["ports"]}
         server = {"imageRef": images[0]["id"], "flavorRef": flavor, "availability_zone": COHORT["bench_zone"]}
-        servers = [{**server, "name": name, "networks": [{"port": ports[name]}]} for name in self.students]
-        addresses = [{"floating_network_id": external, "port_id": ports[name]} for name in self.students]
+        server |= {"networks": [{"uuid": network}], "security_groups": [{"name": group}]}
         self.together(
             [
-                *(self._post("compute", "/servers", "server", body) for body in servers),
-                *(self._post("network", "/floatingips", "floatingip", body) for body in addresses),
+                partial(self.cloud.call, "network", "PUT", f"/routers/{router}/add_router_interface", interface),
+                *(self._post("compute", "/servers", "server", {**server, "name": name}) for name in self.students),
             ]
         )
-        self._wait(self._get("compute", "/servers", "servers", status="BUILD"))
+        self._wait(
+            partial(
+                self._bind_what_has_a_port, self._get("network", "/ports", "ports", network_id=network), external, set()
+            )
+        )
+
+    def _bind_what_has_a_port(self, ports: partial, external: str, bound: set[str]) -> bool:
+        """Make floating IPs for the servers' ports that there are by now; whether somebody is to be waited for.
+
+        ``bound`` are ids of the ports that have one.
+        """
+        there = {port["id"] for port in ports() if port["device_owner"].startswith("compute:") and port["fixed_ips"]}
+        new = there - bound
+        bound |= new
+        facts = [{"floating_network_id": external, "port_id": port} for port in new]
+        self.together([self._post("network", "/floatingips", "floatingip", fact) for fact in facts])
+        return len(bound) < len(self.students) or bool(
+            self.cloud.list("compute", "/servers", "servers", status="BUILD")
+        )
 
     def unchanged(self) -> None:
         """Look at each kind of resource once."""
@@ -113,11 +122,11 @@ class Floor:
     def teardown(self) -> None:
         """Remove the cohort."""
         project = {"project_id": self.cloud.project_id}
-        servers, addresses, ports, networks, routers, groups = self.together(
+        servers, addresses, subnets, networks, routers, groups = self.together(
             [
                 self._get("compute", "/servers", "servers"),
                 self._get("network", "/floatingips", "floatingips", **project),
-                self._get("network", "/ports", "ports", **project),
+                self._get("network", "/subnets", "subnets", **project),
                 self._get("network", "/networks", "networks", **project),
                 self._get("network", "/routers", "routers", **project),
                 self._get("network", "/security-groups", "security_groups", name=NAME),
@@ -129,15 +138,8 @@ class Floor:
 
         self.together([*delete("compute", "/servers", servers), *delete("network", "/floatingips", addresses)])
         self._wait(self._get("compute", "/servers", "servers"))
-        own = [port for port in ports if port["name"] in self.students]
-        subnet = next(port["fixed_ips"][0]["subnet_id"] for port in own)
         detach = f"/routers/{routers[0]['id']}/remove_router_interface"
-        self.together(
-            [
-                partial(self.cloud.call, "network", "PUT", detach, {"subnet_id": subnet}),
-                *delete("network", "/ports", own),
-            ]
-        )
+        self.cloud.call("network", "PUT", detach, {"subnet_id": subnets[0]["id"]})
         self.together(
             [
                 *delete("network", "/routers", routers),

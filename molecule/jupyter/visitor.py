@@ -9,19 +9,7 @@ import sys
 
 import requests
 import websocket
-
-TIMEOUT = 60
-
-
-def logged_in(base: str, password: str) -> requests.Session:
-    """Return a session with its cookies; raises HTTPError when the login is refused."""
-    session = requests.Session()
-    session.get(f"{base}login", timeout=TIMEOUT).raise_for_status()
-    session.headers["X-XSRFToken"] = session.cookies["_xsrf"]
-    form = {"password": password, "_xsrf": session.cookies["_xsrf"]}
-    session.post(f"{base}login", data=form, timeout=TIMEOUT).raise_for_status()
-    session.headers["X-XSRFToken"] = session.cookies["_xsrf"]  # it belongs to the user, and so is new
-    return session
+from session import TIMEOUT, logged_in, open_socket
 
 
 def saved(session: requests.Session, base: str) -> int:
@@ -35,10 +23,8 @@ def saved(session: requests.Session, base: str) -> int:
 def terminal(session: requests.Session, base: str, origin: str | None = None) -> str:
     """Return what a terminal answers to a sum; or the status with which its web socket is refused."""
     name = session.post(f"{base}api/terminals", timeout=TIMEOUT).json()["name"]
-    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in session.cookies)
-    url = f"{base.replace('http', 'ws', 1)}terminals/websocket/{name}"
     try:
-        socket = websocket.create_connection(url, cookie=cookies, timeout=TIMEOUT, origin=origin)
+        socket = open_socket(session, f"{base}terminals/websocket/{name}", origin)
     except websocket.WebSocketBadStatusException as refused:
         return str(refused.status_code)
     try:

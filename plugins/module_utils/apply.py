@@ -49,26 +49,21 @@ def create_many(
 ) -> list[dict[str, Any] | CloudError]:
     """Create Neutron resources in lists: what came of each body, in order.
 
-    A list that is refused is gone through one by one, each in a request without a list: Neutron (Zed) answers 500 to
-    any list of ports where a subnet hands out addresses by SLAAC. A used up quota is met once and spares the rest the
-    request. ``same`` tells by what a resource is known to be that of a body, ``look`` lists what is there.
+    A list that is refused is gone through one by one. A used up quota is met once and spares the rest the request.
+    ``same`` tells by what a resource is known to be that of a body, ``look`` lists what is there.
     """
     results = []
     for start in range(0, len(bodies), LIST_LENGTH):
         part = bodies[start : start + LIST_LENGTH]
-        alone = len(part) == 1
 
-        def find(part: list = part, alone: bool = alone) -> dict[str, Any] | None:
+        def find(part: list = part) -> dict[str, Any] | None:
             there = {same(found): found for found in look()}
-            if not all(same(body) in there for body in part):
-                return None
-            return {plural[:-1]: there[same(part[0])]} if alone else {plural: list(there.values())}
+            return {plural: list(there.values())} if all(same(body) in there for body in part) else None
 
         try:
-            sent = {plural[:-1]: part[0]} if alone else {plural: part}
-            answer = create_once(cloud, "network", path, sent, find)
+            answer = create_once(cloud, "network", path, {plural: part}, find)
         except CloudError as error:
-            if alone:
+            if len(part) == 1:
                 results.append(error)
                 continue
             there = {same(found): found for found in look()} if error.lost else {}
@@ -81,6 +76,6 @@ def create_many(
                     used_up = made
                 results.append(made)
         else:
-            there = {same(found): found for found in ([answer[plural[:-1]]] if alone else answer[plural])}
+            there = {same(found): found for found in answer[plural]}
             results += [there[same(body)] for body in part]
     return results

@@ -29,6 +29,8 @@ except ImportError:
 
 #: Answers of a server or proxy that is starting or that throttles: worth asking again.
 BUSY = frozenset({429, 502, 503, 504})
+#: Answers of jupyter-server-proxy, too, while what it proxies does not listen yet.
+STARTING = BUSY | {500}
 #: Seconds to wait for a connection, and between two attempts.
 CONNECT_TIMEOUT = 10
 LONGEST_PAUSE = 5
@@ -152,17 +154,25 @@ class Browser:
 
     def may_use_the_api(self) -> bool:
         """Whether the server lets this visitor see the kernels."""
-        answer = self.request("GET", "api/kernels")
-        if answer.status_code in (401, 403):
+        return self.serves("api/kernels")
+
+    def serves(self, path: str, retried: t.Container[int] = BUSY) -> bool:
+        """Whether this visitor gets the page at `path`; False when a login is asked for instead."""
+        answer = self.request("GET", path, retried)
+        if answer.status_code in (401, 403) or urlsplit(answer.url).path == urlsplit(self.url).path + "login":
             return False
         if answer.status_code == 200:
             return True
         raise ProbeError(f"{answer.url} answers HTTP {answer.status_code} {answer.reason}")
 
-    def run(self, code: str) -> str:
-        """What `code` prints and evaluates to in a kernel started for it, which is deleted afterwards."""
+    def run(self, code: str, kernel_name: str = "") -> str:
+        """What `code` prints and evaluates to in a kernel started for it, which is deleted afterwards.
+
+        Without a name, the kernel is the server's default one.
+        """
+        wanted = {"name": kernel_name} if kernel_name else {}
         # A gateway's timeout may have started one all the same: ask again only where none was started.
-        started = self.request("POST", "api/kernels", {429, 503}, json={}, headers=self._same_origin())
+        started = self.request("POST", "api/kernels", {429, 503}, json=wanted, headers=self._same_origin())
         if started.status_code != 201:
             raise ProbeError(
                 f"starting a kernel gives HTTP {started.status_code} {started.reason}: {started.text[:200]}"
@@ -171,8 +181,10 @@ class Browser:
         try:
             return self._run_in(kernel, code)
         finally:
-            self.deadline = Deadline(CONNECT_TIMEOUT)  # also when the time for the probe is over
+            # Also when the time for the probe is over
+            deadline, self.deadline = self.deadline, Deadline(CONNECT_TIMEOUT)
             self.request("DELETE", kernel, headers=self._same_origin())
+            self.deadline = deadline
 
     def _run_in(self, kernel: str, code: str) -> str:
         session = uuid.uuid4().hex
@@ -194,7 +206,7 @@ class Browser:
                 raise ProbeError(f"the code fails with {content['ename']}: {content['evalue']}")
             if kind == "stream":
                 output.append(content["text"])
-            elif kind == "execute_result":
+            elif kind in ("execute_result", "display_data"):
                 output.append(content["data"].get("text/plain", ""))
         return "".join(output)
 

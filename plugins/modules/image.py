@@ -132,6 +132,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_image import
 from ansible_collections.ouseful.coursevm.plugins.module_utils.running import explained
 
 ARGUMENTS = {
+    **CONNECTION_ARGUMENTS,
     "name": {"type": "str", "required": True},
     "filename": {"type": "path"},
     "fingerprint": {"type": "str"},
@@ -258,7 +259,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
 def main() -> None:
     """Entry point of the module."""
     module = AnsibleModule(
-        argument_spec={**CONNECTION_ARGUMENTS, **ARGUMENTS},
+        argument_spec=ARGUMENTS,
         required_if=[("state", "present", ["filename"])],
         supports_check_mode=True,
     )

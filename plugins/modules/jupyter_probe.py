@@ -34,6 +34,17 @@ options:
   expect:
     description: What the code must print or evaluate to, but for white space around it. Not compared when not given.
     type: str
+  kernel_name:
+    description: The kernel that runs it; the server's default one when not given.
+    type: str
+    default: ""
+  behind_login:
+    description:
+      - Paths below O(url), such as V(openrefine/), of what the server publishes for those who have logged in.
+      - Each must be refused to a visitor who has not, and served to the student.
+    type: list
+    elements: str
+    default: []
   served_by:
     description: The name that the answers must have in their C(Server) header; empty for any.
     type: str
@@ -70,6 +81,7 @@ EXAMPLES = r"""
     code: 6*7
     expect: "42"
     closed_ports: [8888]
+    behind_login: [openrefine/]
   delegate_to: localhost
 
 - name: Jupyter alone, without nginx before it
@@ -89,7 +101,7 @@ checks:
     name:
       description: >-
         V(login_page), V(api_closed), V(wrong_password_refused), V(password_accepted), V(kernel),
-        V(port_<number>_closed).
+        V(<path>_refused), V(<path>_served), V(port_<number>_closed).
       type: str
     ok:
       description: Whether it is as it should be.
@@ -139,9 +151,13 @@ class Probe:
         visitor, student = self._browser(), self._browser()
         if self._check("login_page", self._login_page, visitor):
             self._check("api_closed", self._api_closed, visitor)
+            for path in self._params["behind_login"]:
+                self._check(f"{path}_refused", self._path_refused, visitor, path)
             self._check("wrong_password_refused", self._wrong_password_refused, visitor)
             if self._check("password_accepted", self._password_accepted, student):
                 self._check("kernel", self._kernel, student)
+                for path in self._params["behind_login"]:
+                    self._check(f"{path}_served", self._path_served, student, path)
         for port in self._params["closed_ports"]:
             self._check(f"port_{port}_closed", self._port_closed, port)
 
@@ -149,9 +165,9 @@ class Probe:
         trusted = self._params["ca_path"] or True
         return Browser(self._params["url"], self._deadline, trusted if self._params["validate_certs"] else False)
 
-    def _check(self, name: str, function: t.Callable[[t.Any], str], argument: t.Any) -> bool:
+    def _check(self, name: str, function: t.Callable[..., str], *arguments: t.Any) -> bool:
         try:
-            result = {"ok": True, "detail": function(argument)}
+            result = {"ok": True, "detail": function(*arguments)}
         except ProbeError as error:
             result = {"ok": False, "detail": str(error)}
         self.checks.append({"name": name, **result})
@@ -186,10 +202,20 @@ class Probe:
 
     def _kernel(self, student: Browser) -> str:
         code, expected = self._params["code"], self._params["expect"]
-        self.output = student.run(code)
+        self.output = student.run(code, self._params["kernel_name"])
         if expected is not None and self.output.strip() != expected.strip():
             raise ProbeError(f"{code} gives {self.output.strip()!r} instead of {expected!r}")
         return f"{code} gives {self.output.strip()}"
+
+    def _path_refused(self, visitor: Browser, path: str) -> str:
+        if visitor.serves(path):
+            raise ProbeError(f"{path} is served without a login")
+        return f"{path} is refused without a login"
+
+    def _path_served(self, student: Browser, path: str) -> str:
+        if not student.serves(path, jupyter_browser.STARTING):
+            raise ProbeError(f"{path} is refused after the login, too")
+        return f"{path} is served after the login"
 
     def _port_closed(self, port: int) -> str:
         host = urlsplit(self._params["url"]).hostname
@@ -210,6 +236,8 @@ def main() -> None:
             "password": {"type": "str", "required": True, "no_log": True},
             "code": {"type": "str", "default": "6*7"},
             "expect": {"type": "str"},
+            "kernel_name": {"type": "str", "default": ""},
+            "behind_login": {"type": "list", "elements": "str", "default": []},
             "served_by": {"type": "str", "default": "nginx"},
             "closed_ports": {"type": "list", "elements": "int", "default": []},
             "timeout": {"type": "int", "default": 120},

@@ -120,10 +120,11 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Done, read
 
 FILE = {
     "path": {"type": "path", "required": True},
@@ -161,14 +162,6 @@ RUNNING = ("active", "activating", "reloading")
 SHORTEST_SECRET = 8
 
 
-@dataclass
-class Done:
-    """What was done, or would be: in words, and as a diff."""
-
-    actions: list[str] = field(default_factory=list)
-    diff: list[dict[str, str]] = field(default_factory=list)
-
-
 def full_name(name: str) -> str:
     """The unit's name with its type."""
     return name if name.rpartition(".")[2] in TYPES else f"{name}.service"
@@ -202,15 +195,6 @@ def secret_lines(files: list[dict[str, Any]]) -> set[str]:
     """The lines of the secret files, without those too short to be a secret."""
     lines = (line.strip() for file in files for line in (file["secret_content"] or "").splitlines())
     return {line for line in lines if len(line) >= SHORTEST_SECRET}
-
-
-def read(path: str) -> str | None:
-    """The text of a file, None where there is none."""
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            return file.read()
-    except FileNotFoundError:
-        return None
 
 
 def write(path: str, content: str) -> None:
@@ -358,11 +342,7 @@ class Unit:
         differs = self.module.set_fs_attributes_if_different(attributes, False)
         words = f"write {file['path']}"
         if differs and words not in self.done.actions:
-            self._note(f"set owner, group and mode of {file['path']}")
-
-    def _note(self, words: str) -> None:
-        self.done.actions.append(words)
-        self.done.diff.append({"prepared": f"~ {words}\n"})
+            self.done.note(f"set owner, group and mode of {file['path']}")
 
     def _properties(self) -> dict[str, str]:
         """The unit's properties as systemd has them."""
@@ -383,7 +363,7 @@ class Unit:
     def _systemctl(self, *command: str) -> None:
         # daemon-reload is no change of its own
         if command[0] != "daemon-reload":
-            self._note(" ".join(command))
+            self.done.note(" ".join(command))
         if self.module.check_mode:
             return
         status, output, errors = self.module.run_command(["systemctl", *command])

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Print, as JSON, the destinations ("host:port") that apt and pip of this host are configured to use.
+"""Print, as JSON, the destinations ("host:port") that apt and pip of this host are configured to use, and a free port.
 
 Runs on the host, from standard input, with nothing but its own Python. pip need not be installed: the wheel
 that python3-venv brings along is asked then. Without either, "pip" is null: not known yet.
@@ -12,6 +12,7 @@ import configparser
 import glob
 import json
 import os
+import socket
 import subprocess
 import sys
 from urllib.parse import urlsplit
@@ -91,5 +92,12 @@ def destinations(urls: list[str] | None) -> list[str] | None:
     return None if urls is None else sorted({found for url in urls if (found := destination(url))})
 
 
+def free_port() -> int:
+    """Return a TCP port of the loopback address that nothing listens at."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
 if __name__ == "__main__":
-    print(json.dumps({"apt": destinations(apt_urls()), "pip": destinations(pip_urls())}))
+    print(json.dumps({"apt": destinations(apt_urls()), "pip": destinations(pip_urls()), "free_port": free_port()}))

@@ -2,12 +2,13 @@
 # Nothing of a cloud stays on the machine after it was destroyed: what can be listed is the same as before it was started.
 source "$(dirname "$0")/lib.sh"
 
-# Volatile counters do not tell anything; the empty built-in chains appear when iptables is first used.
+# Volatile counters do not tell anything; empty tables with their built-in chains appear when iptables is first used.
+# Nothing else may start or stop containers or networks meanwhile: it would be seen.
 snapshot() {
   echo '== namespaces' && ip netns | sed 's/ (id.*//' | sort
   echo '== links' && ip -o link | sed 's/^[0-9]*: //; s/ qlen.*//' | sort
   echo '== routes' && ip route show table all | sort
-  echo '== rules' && { iptables-save && ip6tables-save; } | grep -E '^(-|\*|:[^ ]+ -)' || true
+  echo '== rules' && { iptables-save && ip6tables-save; } | awk '/^\*/ {table = $1} /^-|^:[^ ]+ -/ {print table, $0}'
   if command -v nft >/dev/null; then echo '== nft' && nft --stateless list ruleset; fi
   echo '== containers' && podman ps --all --format '{{.Names}}' | sort
   echo '== mounts' && awk '{print $2}' /proc/mounts | sort -u

@@ -58,7 +58,7 @@ class Engine:
             "security_groups": [self.network],
             "floating_network": "public",
             "availability_zone": "fake",
-            "timeout": 120,
+            "timeout": 60 + 10 * len(students),
             "instances": [{"student": s} if isinstance(s, str) else s for s in students],
         }
         return ("instances", {**declared, **changes})
@@ -87,7 +87,7 @@ class Engine:
             env={**os.environ, "OS_CLIENT_CONFIG_FILE": str(CLOUDS), "ANSIBLE_NOCOLOR": "1"},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
             check=False,
         )
         output = process.stdout + process.stderr

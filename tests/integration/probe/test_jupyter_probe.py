@@ -9,7 +9,7 @@ import sys
 
 import pytest
 import requests
-from probe_servers import GOOD_HEADERS, PASSWORD, ROOT, free_port
+from probe_servers import GOOD_HEADERS, PASSWORD, ROOT, free_port, running
 
 from ansible_collections.ouseful.coursevm.plugins.modules.jupyter_probe import Probe
 
@@ -19,6 +19,8 @@ def probe(url: str, **params) -> Probe:
         "password": PASSWORD,
         "code": "6*7",
         "expect": "42",
+        "kernel_name": "",
+        "behind_login": [],
         "served_by": "nginx",
         "closed_ports": [],
         "timeout": 60,
@@ -80,6 +82,21 @@ def test_a_kernel_that_takes_too_long_is_told_and_deleted(site, jupyter):
     wrong = failed(probe(site, code="import time; time.sleep(60)", timeout=8))
     assert wrong == {"kernel": "the kernel has not answered within 8 s"}
     assert kernels(jupyter) == []
+
+
+def test_a_kernel_by_its_name(site):
+    assert failed(probe(site, kernel_name="python3")) == {}
+    assert "starting a kernel gives HTTP 500" in failed(probe(site, kernel_name="nosuch"))["kernel"]
+
+
+def test_what_is_behind_the_login(site, tmp_path):
+    port = free_port()
+    command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)]
+    with running(command, port, tmp_path / "log", cwd=tmp_path):
+        assert failed(probe(site, behind_login=[f"proxy/{port}/"])) == {}
+    # Jupyter tells its version to everyone
+    assert failed(probe(site, behind_login=["api"])) == {"api_refused": "api is served without a login"}
+    assert "HTTP 404" in failed(probe(site, behind_login=["nosuch/"]))["nosuch/_served"]
 
 
 def test_another_password(site):

@@ -103,7 +103,7 @@ def test_a_router_beside_a_network_that_was_there_is_looked_for_again(server, pa
 
 
 def test_a_quota_that_is_used_up_stops_one_student_and_not_the_other(server, pauses):
-    one = [(201, {"network": network("ada")}), QUOTA, (201, {"subnet": subnet("ada")}), SEEN]
+    one = [(201, {"networks": [network("ada")]}), QUOTA, (201, {"subnets": [subnet("ada")]}), SEEN]
     ada, grace = run(server, QUOTA, *one, *ROUTERS[:2])
     assert ada.error is None
     assert len(ada.done) == 4

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pkgutil import iter_modules
 
 import pytest
 import yaml
 
-from ansible_collections.ouseful.coursevm.plugins.modules import cohort, instances, network_stack
+from ansible_collections.ouseful.coursevm.plugins import modules
 
+# Those whose arguments stand in a constant of that name
+MODULES = [
+    module
+    for found in iter_modules(modules.__path__)
+    if hasattr(module := import_module(f"{modules.__name__}.{found.name}"), "ARGUMENTS")
+]
 FACTS = ("type", "elements", "choices", "default", "required", "aliases")
 
 
@@ -28,10 +35,10 @@ def fragment(name):
     return yaml.safe_load(getattr(found, section.upper() or "DOCUMENTATION")).get("options", {})
 
 
-@pytest.mark.parametrize("module", [cohort, instances, network_stack])
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.rpartition(".")[2])
 def test_documentation_equals_the_argument_specification(module):
     documentation = yaml.safe_load(module.DOCUMENTATION)
     documented = dict(documentation["options"])
-    for name in documentation["extends_documentation_fragment"]:
+    for name in documentation.get("extends_documentation_fragment", []):
         documented |= fragment(name)
     assert facts(documented, "suboptions") == facts(module.ARGUMENTS, "options")

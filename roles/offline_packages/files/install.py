@@ -1,0 +1,47 @@
+#!/usr/bin/python3
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Install an archive of wheels into a Python environment, made when it is missing: without pip, without an index.
+
+usage: install.py ARCHIVE ENVIRONMENT STAMP TEXT
+
+The text is written into the file STAMP when everything is installed.
+"""
+
+import glob
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+archive, environment, stamp, text = sys.argv[1:]
+python = os.path.join(environment, "bin", "python")
+# Not the settings of a pip that is configured on the host for something else
+settings = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+settings["PIP_CONFIG_FILE"] = os.devnull
+
+if not os.path.exists(python):
+    # What would bring pip into it is a package of its own on Debian
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+with tempfile.TemporaryDirectory(dir="/var/tmp") as wheels:
+    shutil.unpack_archive(archive, wheels, "zip")
+    (pip,) = glob.glob(os.path.join(glob.escape(wheels), "pip-*.whl"))
+    for wanted in (["pip"], ["--requirement", os.path.join(wheels, "requirements.txt")]):
+        subprocess.run(
+            [
+                python,
+                os.path.join(pip, "pip"),
+                "install",
+                "--no-index",
+                f"--find-links={wheels}",
+                "--no-cache-dir",
+                "--disable-pip-version-check",
+                "--quiet",
+                "--root-user-action=ignore",
+                *wanted,
+            ],
+            check=True,
+            env=settings,
+        )
+with open(stamp, "w", encoding="utf-8") as file:
+    file.write(f"{text}\n")
