@@ -53,9 +53,10 @@ def test_made_from_nothing_then_unchanged_within_the_budgets(engine, students):
     assert spent <= cold_budget(len(students))
     for instance in instances["instances"]:
         assert (instance["status"], instance["error"], instance["drift"]) == ("ACTIVE", None, [])
-        server = engine.cloud.compute.get_server(instance["id"])
-        kinds = {a["addr"]: a["OS-EXT-IPS:type"] for a in server.addresses[engine.network]}
-        assert kinds == {instance["addresses"][0]: "fixed", instance["floating_ip"]: "floating"}
+        # Of Neutron, since Nova hears of floating IPs some seconds later
+        (address,) = engine.cloud.network.ips(floating_ip_address=instance["floating_ip"])
+        assert address.fixed_ip_address == instance["addresses"][0]
+        assert engine.cloud.network.get_port(address.port_id).device_id == instance["id"]
         assert f"{instance['student']}: ACTIVE after" in cold.output
 
     again = engine.run(engine.stack(), engine.instances(*students))
