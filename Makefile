@@ -84,8 +84,7 @@ molecule: $(TESTING) $(BROWSER_VENV)/.installed
 	$(MAKE) --no-print-directory --jobs=$(JOBS) --keep-going --output-sync=target $(wordlist 2,99,$(SCENARIOS))
 
 $(SCENARIOS): molecule/%.test:
-	@echo "molecule test: $*"
-	@$(BIN)/molecule test --scenario-name $*
+	@tests/molecule.sh $*
 
 # The demo first: it brings up the cloud and the VMs that the others ask
 integration: $(TESTING) $(PROXY_VENV)/.installed
