@@ -220,11 +220,8 @@ class Commit:
 
     def _announce(self, step: dict[str, Any]) -> None:
         for file in step["files"]:
-            if not differs(file):
-                continue
-            self.done.actions.append(f"{'write' if file['content'] is not None else 'remove'} {file['path']}")
-            headers = {"before_header": file["path"], "after_header": file["path"]}
-            self.done.diff.append({**headers, "before": read(file["path"]) or "", "after": file["content"] or ""})
+            if differs(file):
+                self.done.replace(file["path"], file["content"])
         if step["apply"]:
             self.done.note(f"apply: {step['name']}")
 
@@ -303,10 +300,10 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     commit = Commit(module)
     commit.ensure()
-    result: dict[str, Any] = {"changed": bool(commit.done.actions), "actions": commit.done.actions}
+    result = commit.done.result()
     if os.path.exists(f"{DIRECTORY}/armed") and not module.check_mode:
         result["to_confirm"] = {"token": commit.token, "before": commit.host_keys, "after": host_keys()}
-    module.exit_json(diff=commit.done.diff, **result)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

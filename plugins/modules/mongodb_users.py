@@ -89,6 +89,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Done
+
 try:
     import pymongo
     from pymongo import errors as pymongo_errors
@@ -283,11 +285,10 @@ def main() -> None:
         module.fail_json(msg=f"MongoDB refused: {said}. Mend it and run this again.")
     except pymongo_errors.PyMongoError as error:
         module.fail_json(msg=f"port: no MongoDB server answers at 127.0.0.1:{module.params['port']}: {error}")
-    module.exit_json(
-        changed=bool(actions),
-        actions=[action.words for action in actions],
-        diff=[{"prepared": f"~ {action.words}\n"} for action in actions],
-    )
+    done = Done()
+    for action in actions:
+        done.note(action.words)
+    module.exit_json(**done.result())
 
 
 if __name__ == "__main__":

@@ -117,7 +117,6 @@ actions:
 import os
 import shlex
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -125,6 +124,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Done, read
+from ansible_collections.ouseful.coursevm.plugins.module_utils.services import is_newer, properties
 
 FILE = {
     "path": {"type": "path", "required": True},
@@ -155,7 +155,7 @@ TYPES = ("service", "socket", "timer", "path", "target", "mount", "automount", "
 UNIT_DIRECTORIES = ("/etc/systemd/", "/run/systemd/", "/usr/lib/systemd/", "/lib/systemd/")
 # When a service took up its files: a reload leaves the time of the start as it is, but is a change of state.
 TAKEN_UP = {"restart": "ActiveEnterTimestampMonotonic", "reload": "StateChangeTimestampMonotonic"}
-PROPERTIES = ",".join(["LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload", *TAKEN_UP.values()])
+PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload", *TAKEN_UP.values())
 # Whether a unit file is enabled, where that can be changed at all; empty: there is none yet.
 SWITCHES = {"enabled": True, "enabled-runtime": False, "disabled": False, "": False}
 RUNNING = ("active", "activating", "reloading")
@@ -237,16 +237,16 @@ class Unit:
         """Do, or in check mode predict, all there is to do."""
         changed = [file for file in self.files if self._differs(file)]
         for file in changed:
-            self._record(file)
+            self.done.replace(file["path"], content_of(file), secret=file["secret_content"] is not None)
         if changed and not self.module.check_mode:
             self._test()
             self._replace(changed)
         for file in self.files:
             self._set_attributes(file)
-        seen = self._properties()
+        seen = properties(self.module, self.name, PROPERTIES)
         if any(file["path"].startswith(UNIT_DIRECTORIES) for file in changed) or seen["NeedDaemonReload"] == "yes":
             self._systemctl("daemon-reload")
-            seen = self._properties()
+            seen = properties(self.module, self.name, PROPERTIES)
         usable = seen["LoadState"] in ("loaded", "merged")
         if not usable and self.module.params["state"] == "stopped":
             return
@@ -261,16 +261,6 @@ class Unit:
     def _differs(self, file: dict[str, Any]) -> bool:
         with self._unchanged(file["path"]):
             return read(file["path"]) != content_of(file)
-
-    def _record(self, file: dict[str, Any]) -> None:
-        path = file["path"]
-        self.done.actions.append(f"write {path}")
-        if file["secret_content"] is not None:
-            self.done.diff.append({"prepared": f"~ write {path} (its content is secret)\n"})
-        else:
-            self.done.diff.append(
-                {"before_header": path, "after_header": path, "before": read(path) or "", "after": file["content"]}
-            )
 
     def _test(self) -> None:
         """Have the files tested as they will lie, in a directory that only we can read."""
@@ -344,21 +334,10 @@ class Unit:
         if differs and words not in self.done.actions:
             self.done.note(f"set owner, group and mode of {file['path']}")
 
-    def _properties(self) -> dict[str, str]:
-        """The unit's properties as systemd has them."""
-        _, output, _ = self.module.run_command(
-            ["systemctl", "show", f"--property={PROPERTIES}", self.name], check_rc=True
-        )
-        return dict(line.split("=", 1) for line in output.splitlines())
-
     def _is_stale(self, seen: dict[str, str]) -> bool:
         """Whether a file is newer than what the service has taken up."""
-        if seen["ActiveState"] not in RUNNING:
-            return False
-        taken_up = int(seen[TAKEN_UP[self.module.params["on_change"]]] or 0) / 1e6
         paths = [file["path"] for file in self.files] + self.module.params["reads"]
-        newest = max((os.stat(path).st_mtime for path in paths if os.path.exists(path)), default=0)
-        return newest > time.time() - time.monotonic() + taken_up
+        return seen["ActiveState"] in RUNNING and is_newer(paths, seen[TAKEN_UP[self.module.params["on_change"]]])
 
     def _systemctl(self, *command: str) -> None:
         # daemon-reload is no change of its own
@@ -384,7 +363,7 @@ def main() -> None:
     os.umask(0o077)
     unit = Unit(module)
     unit.ensure()
-    module.exit_json(changed=bool(unit.done.actions), actions=unit.done.actions, diff=unit.done.diff)
+    module.exit_json(**unit.done.result())
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def run(monkeypatch, capsys, tmp_path):
         "StateChangeTimestampMonotonic": "0",
     }
     owner = {"owner": pwd.getpwuid(os.getuid()).pw_name, "group": grp.getgrgid(os.getgid()).gr_name}
-    monkeypatch.setattr(unit.Unit, "_properties", lambda _: systemd)
+    monkeypatch.setattr(unit, "properties", lambda *_: systemd)
     monkeypatch.setattr(unit.Unit, "_systemctl", lambda *_: None)
     logged = []
     monkeypatch.setattr(unit.AnsibleModule, "_log_to_syslog", lambda _, message: logged.append(message))
