@@ -237,7 +237,9 @@ class Commit:
         for number, path in enumerate(dict.fromkeys(paths)):
             copy = f"{DIRECTORY}/{number}" if os.path.lexists(path) else None
             if copy:
-                self.module.run_command(["cp", "-a", path, copy], check_rc=True)
+                status, _, errors = self.module.run_command(["cp", "-a", path, copy])
+                if status:
+                    raise Refused(f"{path} can't be saved: {errors.strip()}")
             saved.append((path, copy))
         undo = [command for step in reversed(due) if (command := step["undo"] or step["apply"])]
         self._write(f"{DIRECTORY}/guard", guard_script(DIRECTORY, saved, undo))
@@ -281,18 +283,29 @@ class Commit:
             os.chown(directory, owner.pw_uid, owner.pw_gid)
         if owner.pw_uid != 0 and os.path.realpath(directory) != os.path.abspath(directory):
             raise Refused(f"{path} can't be written: {directory} leads elsewhere by a link")
-        # Beside it and renamed: nobody reads half of it, and a link in its place is replaced, not followed
-        handle, candidate = tempfile.mkstemp(dir=directory, prefix=".coursevm-")
-        with os.fdopen(handle, "w", encoding="utf-8") as opened:
-            opened.write(file["content"])
+        try:
+            handle, candidate = tempfile.mkstemp(dir=directory, prefix=".coursevm-")
             os.fchown(handle, owner.pw_uid, owner.pw_gid)
             os.fchmod(handle, int(file["mode"], 8))
-        os.rename(candidate, path)
+            self._fill(handle, candidate, path, file["content"])
+        except OSError as error:
+            raise Refused(f"{path} can't be written: {error.strerror}") from None
 
     @staticmethod
-    def _write(path: str, content: str) -> None:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(content)
+    def _fill(handle: int, candidate: str, path: str, content: str) -> None:
+        """Write a file beside its place and rename it: nobody reads half of it, and a link there isn't followed."""
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(content)
+            os.rename(candidate, path)
+        except OSError:
+            os.remove(candidate)
+            raise
+
+    def _write(self, path: str, content: str) -> None:
+        """Write a file of our own. OSError when it cannot be, and then there is none."""
+        candidate = f"{path}.new"
+        self._fill(os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), candidate, path, content)
 
 
 def main() -> None:
