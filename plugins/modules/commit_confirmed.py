@@ -110,12 +110,11 @@ import os
 import pwd
 import secrets
 import shutil
-import tempfile
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Done, read
+from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Done, read, write
 from ansible_collections.ouseful.coursevm.plugins.module_utils.take_back import SERVICE, TIMER, UNIT, guard_script
 
 FILE = {
@@ -242,10 +241,10 @@ class Commit:
                     raise Refused(f"{path} can't be saved: {errors.strip()}")
             saved.append((path, copy))
         undo = [command for step in reversed(due) if (command := step["undo"] or step["apply"])]
-        self._write(f"{DIRECTORY}/guard", guard_script(DIRECTORY, saved, undo))
-        self._write(f"{DIRECTORY}/armed", self.token)
-        self._write(f"{UNITS}/{UNIT}.service", SERVICE.format(directory=DIRECTORY))
-        self._write(f"{UNITS}/{UNIT}.timer", TIMER.format(seconds=self.module.params["timeout"]))
+        write(f"{DIRECTORY}/guard", guard_script(DIRECTORY, saved, undo))
+        write(f"{DIRECTORY}/armed", self.token)
+        write(f"{UNITS}/{UNIT}.service", SERVICE.format(directory=DIRECTORY))
+        write(f"{UNITS}/{UNIT}.timer", TIMER.format(seconds=self.module.params["timeout"]))
         os.sync()
         for command in (["daemon-reload"], ["--quiet", "enable", "--now", f"{UNIT}.timer"]):
             status, output, errors = self.module.run_command(["systemctl", *command])
@@ -284,28 +283,9 @@ class Commit:
         if owner.pw_uid != 0 and os.path.realpath(directory) != os.path.abspath(directory):
             raise Refused(f"{path} can't be written: {directory} leads elsewhere by a link")
         try:
-            handle, candidate = tempfile.mkstemp(dir=directory, prefix=".coursevm-")
-            os.fchown(handle, owner.pw_uid, owner.pw_gid)
-            os.fchmod(handle, int(file["mode"], 8))
-            self._fill(handle, candidate, path, file["content"])
+            write(path, file["content"], int(file["mode"], 8), owner.pw_uid, owner.pw_gid)
         except OSError as error:
             raise Refused(f"{path} can't be written: {error.strerror}") from None
-
-    @staticmethod
-    def _fill(handle: int, candidate: str, path: str, content: str) -> None:
-        """Write a file beside its place and rename it: nobody reads half of it, and a link there isn't followed."""
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(content)
-            os.rename(candidate, path)
-        except OSError:
-            os.remove(candidate)
-            raise
-
-    def _write(self, path: str, content: str) -> None:
-        """Write a file of our own. OSError when it cannot be, and then there is none."""
-        candidate = f"{path}.new"
-        self._fill(os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), candidate, path, content)
 
 
 def main() -> None:

@@ -72,12 +72,11 @@ actions:
 import glob
 import os
 import pwd
-import tempfile
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Done, read
+from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Done, read, write
 from ansible_collections.ouseful.coursevm.plugins.module_utils.proxy_files import (
     APT,
     APT_SECRET,
@@ -159,10 +158,7 @@ class SiteProxy:
             self.done.replace(file.path, file.content, secret=file.is_secret)
             if not self.module.check_mode:
                 os.makedirs(os.path.dirname(file.path), mode=0o755, exist_ok=True)
-                handle, scratch = tempfile.mkstemp(dir=self.module.tmpdir)
-                with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as out:
-                    out.write(file.content)
-                self.module.atomic_move(scratch, file.path)
+                write(file.path, file.content, file.mode)
         if os.path.exists(file.path):
             attributes = self.module.load_file_common_arguments(arguments)
             if self.module.set_fs_attributes_if_different(attributes, False) and not differs:
