@@ -179,6 +179,14 @@ def test_files_of_several_units_are_put_in_place_together_or_not_at_all(run, tmp
     assert not (tmp_path / "good").exists()
 
 
+def test_a_secret_of_one_of_several_units_is_neither_shown_nor_logged(run, tmp_path):
+    file = {"path": str(tmp_path / "one"), "secret_content": "correct horse battery"}
+    result, logged = run(units=[{"name": "one", "files": [file]}, {"name": "two", "files": []}])
+    assert result["actions"] == [f"write {tmp_path}/one"]
+    assert "secret_content" in str(result["invocation"])
+    assert "horse" not in str(result) + logged
+
+
 def test_of_several_units_those_are_restarted_whose_files_have_changed(run, tmp_path, systemctl):
     files = [{"path": str(tmp_path / name), "content": "first"} for name in ("one", "two")]
     units = [{"name": name, "files": [file]} for name, file in zip(("one", "two"), files, strict=True)]
