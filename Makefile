@@ -24,7 +24,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev-cloud dev-cloud-stop dev-cloud-destroy image site verify password \
-        test lint sanity unit molecule integration faults scale sdk-matrix dev-cloud-test bench clean $(SCENARIOS)
+        test lint sanity unit packages molecule integration faults scale sdk-matrix dev-cloud-test bench clean $(SCENARIOS)
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,7 +62,9 @@ password: $(RUNTIME)  ## Show a student's credentials (STUDENT=ada)
 
 ## --- working on it ---
 
-test: lint sanity unit molecule integration  ## Everything there is
+# Molecule's hosts wait for packages, the cloud's VMs for their disks: side by side they share the time
+test: lint sanity unit  ## Everything there is
+	$(MAKE) --no-print-directory --jobs=2 --keep-going molecule integration
 
 lint: $(TESTING)
 	$(BIN)/ruff check .
@@ -75,11 +77,13 @@ sanity: $(TESTING)
 	tests/sanity/run.sh
 
 unit: $(TESTING)
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest --numprocesses auto tests/unit
+
+packages:
+	tests/packages.sh
 
 # JOBS scenarios at a time; the first one alone, since it builds the hosts' image where there is none yet
-molecule: $(TESTING) $(BROWSER_VENV)/.installed
-	tests/packages.sh
+molecule: $(TESTING) $(BROWSER_VENV)/.installed packages
 	$(MAKE) --no-print-directory $(firstword $(SCENARIOS))
 	$(MAKE) --no-print-directory --jobs=$(JOBS) --keep-going --output-sync=target $(wordlist 2,99,$(SCENARIOS))
 
@@ -87,14 +91,13 @@ $(SCENARIOS): molecule/%.test:
 	@tests/molecule.sh $*
 
 # The demo first: it brings up the cloud and the VMs that the others ask
-integration: $(TESTING) $(PROXY_VENV)/.installed
-	tests/packages.sh
+integration: $(TESTING) $(PROXY_VENV)/.installed packages
 	tests/integration/dev_cloud/refuse.sh
-	$(BIN)/pytest tests/integration/demo
-	$(BIN)/pytest tests/integration --ignore tests/integration/demo
+	$(BIN)/pytest --durations=5 tests/integration/demo
+	$(BIN)/pytest --durations=20 tests/integration --ignore tests/integration/demo
 
 faults: $(TESTING) $(PROXY_VENV)/.installed  ## Every fault at every request of a run on the dev cloud (`test` does a part)
-	COURSEVM_FAULTS=all $(BIN)/pytest tests/integration/faults
+	COURSEVM_FAULTS=all $(BIN)/pytest --numprocesses 3 tests/integration/faults
 
 scale: $(TESTING)  ## The life of a cohort of STUDENTS=50 on the dev cloud (`test` does ten)
 	COURSEVM_STUDENTS=$(or $(STUDENTS),50) $(BIN)/pytest tests/integration/engine/test_life_of_a_cohort.py
@@ -102,8 +105,7 @@ scale: $(TESTING)  ## The life of a cohort of STUDENTS=50 on the dev cloud (`tes
 sdk-matrix: $(TESTING)  ## The unit tests with the oldest openstacksdk that is supported, and with the newest
 	tests/sdk_matrix.sh
 
-dev-cloud-test: $(TESTING)  ## Break and mend a second dev cloud, and destroy it (half an hour; not part of `test`)
-	tests/packages.sh
+dev-cloud-test: $(TESTING) packages  ## Break and mend a second dev cloud, and destroy it (half an hour; not part of `test`)
 	tests/integration/dev_cloud/mend.sh
 	tests/integration/dev_cloud/destroy.sh
 

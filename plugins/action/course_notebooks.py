@@ -10,6 +10,7 @@ import os
 import tempfile
 import typing as t
 
+from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -66,7 +67,8 @@ class ActionModule(ActionBase):
         missing = done.pop("missing", [])
         if not missing:
             return done
-        with tempfile.TemporaryDirectory() as directory, self._remote_directory():
+        # Where Ansible removes it even when this is interrupted
+        with tempfile.TemporaryDirectory(dir=constants.DEFAULT_LOCAL_TMP) as directory, self._remote_directory():
             archive.pack(files, missing, f"{directory}/blobs.tar")
             module_arguments["blobs"] = self._connection._shell.join_path(self._connection._shell.tmpdir, "blobs.tar")
             self._transfer_file(f"{directory}/blobs.tar", module_arguments["blobs"])

@@ -8,7 +8,8 @@ name: cohort
 short_description: One host per student of a cohort
 description:
   - Reads the students from a roster (CSV) and joins them with the cohort's instances in an OpenStack cloud,
-    which it finds by their tags with one list request.
+    which it finds by their tags with one list request. Where the compute service knows of no floating IP, the network
+    service is asked, too.
   - There is one host per student, named by the student's id, in the order of the roster, in the groups
     C(coursevm_students) and C(coursevm_cohort_<cohort>).
   - Host variables are C(coursevm_student) (the row of the roster) and, when the student has an instance,
@@ -91,6 +92,7 @@ groups:
 
 import os
 import typing as t
+from types import MappingProxyType
 
 from ansible.errors import AnsibleParserError
 from ansible.module_utils.basic import missing_required_lib
@@ -129,7 +131,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             students = roster.read(file)
         except roster.RosterError as error:
             raise AnsibleParserError(str(error)) from None
-        instances, strays = join(students, self._servers(cloud, cohort) if cloud else [])
+        instances, strays = join(students, *(self._ask(cloud, cohort) if cloud else ()))
         if strays:
             names = ", ".join(f"{stray['name']} ({stray['student'] or 'no student'})" for stray in strays)
             self.display.warning(f"{cohort}: instances in the cloud which belong to nobody in the roster: {names}")
@@ -139,8 +141,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         for student in select(students, self.get_option("select")):
             self._add_host(group, student, instances.get(student["id"]))
 
-    def _servers(self, cloud: str, cohort: str) -> list[t.Any]:
-        """The cohort's instances as the compute service describes them; a warning and none when it cannot be asked."""
+    def _ask(self, cloud: str, cohort: str) -> tuple[list[t.Any], dict[str, str]]:
+        """The cohort's servers and the floating IPs of their ids; a warning and none when the cloud cannot be asked."""
         # openstacksdk takes a while to import: only where a cloud is to be asked.
         from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import (  # noqa: PLC0415
             IMPORT_ERROR,
@@ -152,12 +154,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             if IMPORT_ERROR:
                 raise CloudError(missing_required_lib("openstacksdk", reason="to ask the cloud for the instances"))
             connection = Cloud({"cloud": cloud, "api_timeout": API_TIMEOUT})
-            return connection.list("compute", "/servers/detail", "servers", {"tags": ",".join(ownership.tags(cohort))})
+            servers = connection.list(
+                "compute", "/servers/detail", "servers", {"tags": ",".join(ownership.tags(cohort))}
+            )
+            # Nova hears of a new floating IP some seconds after Neutron
+            return servers, {} if all(map(floating_ip, servers)) else floating_ips(connection)
         except CloudError as error:
             if self.get_option("require_cloud"):
                 raise AnsibleParserError(str(error)) from None
             self.display.warning(f"{cohort}: hosts come from the roster alone, without addresses. {error}")
-            return []
+            return [], {}
 
     def _add_groups(self, cohort: str, **variables: t.Any) -> str:
         """Adds the groups and the variables of the cohort; returns the name of the cohort's group."""
@@ -202,10 +208,13 @@ def select(students: list[dict[str, str]], expression: str | None) -> list[dict[
 
 
 def join(
-    students: list[dict[str, str]], servers: t.Iterable[t.Mapping[str, t.Any]]
+    students: list[dict[str, str]],
+    servers: t.Iterable[t.Mapping[str, t.Any]] = (),
+    addresses: t.Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[dict[str, dict[str, t.Any]], list[dict[str, t.Any]]]:
     """Gives each student's instance by the student's id, and the strays.
 
+    ``addresses``: floating IPs by the server's id, of servers that know of none themselves.
     Of several instances of one student the oldest is the student's, the others are strays.
     """
     ids = {student["id"] for student in students}
@@ -214,17 +223,33 @@ def join(
     for server in sorted(servers, key=lambda server: (server["created"], server["id"])):
         owner = ownership.owner_of_tags(server["tags"]).student
         if owner in ids and owner not in instances:
-            instances[owner] = describe(server)
+            instances[owner] = describe(server, addresses)
         else:
-            strays.append({"student": owner, **describe(server)})
+            strays.append({"student": owner, **describe(server, addresses)})
     return instances, strays
 
 
-def describe(server: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def describe(server: t.Mapping[str, t.Any], addresses: t.Mapping[str, str]) -> dict[str, t.Any]:
     """What a host needs to know of its instance."""
-    addresses = [address for network in server["addresses"].values() for address in network]
     return {
         **{key: server[key] for key in ("id", "name", "status")},
-        "floating_ip": next((a["addr"] for a in addresses if a.get("OS-EXT-IPS:type") == "floating"), None),
-        "fixed_ips": [a["addr"] for a in addresses if a.get("OS-EXT-IPS:type") == "fixed"],
+        "floating_ip": floating_ip(server) or addresses.get(server["id"]),
+        "fixed_ips": addresses_of(server, "fixed"),
     }
+
+
+def floating_ip(server: t.Mapping[str, t.Any]) -> str | None:
+    """The floating IP that Nova knows of."""
+    return next(iter(addresses_of(server, "floating")), None)
+
+
+def addresses_of(server: t.Mapping[str, t.Any], kind: str) -> list[str]:
+    """A server's addresses that are ``fixed`` or ``floating``."""
+    listed = [address for network in server["addresses"].values() for address in network]
+    return [address["addr"] for address in listed if address.get("OS-EXT-IPS:type") == kind]
+
+
+def floating_ips(connection: t.Any) -> dict[str, str]:
+    """The project's floating IPs by the id of the server that has them, as Neutron tells (one list request)."""
+    listed = connection.list("network", "/floatingips", "floatingips", {"project_id": connection.project_id})
+    return {one["port_details"]["device_id"]: one["floating_ip_address"] for one in listed if one.get("port_details")}

@@ -15,6 +15,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Clou
 from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import Cohort
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Plan
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_instances import plan, undeclared_students
+from ansible_collections.ouseful.coursevm.plugins.module_utils.progress import teller
 from ansible_collections.ouseful.coursevm.plugins.module_utils.waiting import Outcome
 
 
@@ -32,7 +33,7 @@ class Options:
     def of(cls, module: AnsibleModule) -> Options:
         """Those of a module."""
         given = {name: module.params[name] for name in ("timeout", "concurrency", "retries")}
-        return cls(check_mode=module.check_mode, tell=_teller(module), **given)
+        return cls(check_mode=module.check_mode, tell=teller(module), **given)
 
 
 def declare(cloud: Cloud, wanted: Cohort, options: Options, blocked: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -106,20 +107,3 @@ def _described(wanted: Cohort, steps: Plan, results: dict[str, Outcome]) -> list
         }
         for student, result in results.items()
     ]
-
-
-def _teller(module: AnsibleModule) -> Callable[[str], None]:
-    """A function that appends a line to the progress file; progress that can't be written stops nothing."""
-    path = module.params["progress_file"]
-
-    def tell(line: str) -> None:
-        nonlocal path
-        if path:
-            try:
-                with open(path, "a", encoding="utf-8") as file:
-                    file.write(f"{line}\n")
-            except OSError as error:
-                module.warn(f"progress_file: {error}")
-                path = None
-
-    return tell

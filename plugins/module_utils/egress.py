@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.squid import Client, configuration
@@ -60,10 +61,10 @@ def addresses() -> set[str]:
 class Egress:
     """The proxy, the connections that lead to it, and what was asked for."""
 
-    def __init__(self, port: int, connections: list[str], progress_file: str | None) -> None:
+    def __init__(self, port: int, connections: list[str], tell: Callable[[str], None]) -> None:
         self.port = port
         self.connections = connections
-        self.progress_file = progress_file
+        self.tell = tell
         self.directory = tempfile.mkdtemp(prefix="coursevm-egress-")
         self.requests: Counter[tuple[str, str, str]] = Counter()
         self.read = 0
@@ -137,7 +138,7 @@ class Egress:
         """Serve until the time is over, or the process that asked for it has ended."""
         end = time.monotonic() + minutes * 60
         until = time.strftime("%H:%M", time.localtime(time.time() + minutes * 60))
-        self._say(f"Egress is open until {until}; Ctrl-C closes it.")
+        self.tell(f"Egress is open until {until}; Ctrl-C closes it.")
         lost: set[str] = set()
         while time.monotonic() < end:
             time.sleep(SECONDS_BETWEEN_LOOKS)
@@ -149,7 +150,7 @@ class Egress:
             for path, session in self.sessions.items():
                 if session.poll() is not None and path not in lost:
                     lost.add(path)
-                    self._say(f"A connection is lost ({path}); {len(self.sessions) - len(lost)} are left.")
+                    self.tell(f"A connection is lost ({path}); {len(self.sessions) - len(lost)} are left.")
             if self.sessions and len(lost) == len(self.sessions):
                 raise EgressError("Every connection is lost.")
         self.is_over = True
@@ -167,13 +168,8 @@ class Egress:
             request = (login, destination, answer(result, error))
             # git asks without a login first, to be told to log in
             if request not in self.requests and login != "-":
-                self._say(f"{login}  {destination}  {request[2]}")
+                self.tell(f"{login}  {destination}  {request[2]}")
             self.requests[request] += 1
-
-    def _say(self, words: str) -> None:
-        if self.progress_file:
-            with open(self.progress_file, "a", encoding="utf-8") as file:
-                file.write(f"{words}\n")
 
     def result(self) -> list[dict[str, Any]]:
         """What was asked for, the refused first."""

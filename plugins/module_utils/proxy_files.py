@@ -114,15 +114,18 @@ def pip_configuration(path: str, text: str, proxy: Proxy | None) -> str:
     """Return pip's configuration with the proxy, or without it; what others wrote in it stays."""
     lines = re.sub(rf"^{MARK}\nproxy = .*\n", "", text, flags=re.MULTILINE).splitlines(keepends=True)
     if proxy and path == (PIP_SECRET if proxy.password else PIP):
-        section = ""
-        for line in lines:
-            header = re.match(r"\[(.*)\]", line)
+        section, place = "", None
+        for number, line in enumerate(lines):
+            header = re.match(r"\[(.+)\]", line)
             section = header.group(1) if header else section
-            if section == "global" and re.match(r"proxy\s*[=:]", line):
+            if header and section == "global":
+                place = number
+            elif section == "global" and re.match(r"proxy\s*[=:]", line):
                 raise ProxyError(f"{path} names a proxy already, which this module didn't write; remove it")
-        if "[global]\n" not in lines:
-            lines.insert(0, "[global]\n")
-        lines.insert(lines.index("[global]\n") + 1, f"{MARK}\nproxy = {proxy.full_url}\n")
+        if place is None:
+            place = 0
+            lines.insert(place, "[global]")
+        lines[place] = f"{lines[place].rstrip()}\n{MARK}\nproxy = {proxy.full_url}\n"
     rest = "".join(lines)
     return "" if rest == "[global]\n" and rest != text else rest
 

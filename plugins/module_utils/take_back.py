@@ -72,8 +72,12 @@ def restore(path: str, copy: str | None) -> str:
     target = shlex.quote(path)
     if copy is None:
         return f"rm -f {target}"
-    # Beside it and renamed, so that nobody reads half of it
-    return f"cp -a {shlex.quote(copy)} {target}.coursevm && mv -f {target}.coursevm {target}"
+    saved, beside = shlex.quote(copy), shlex.quote(f"{path}.coursevm")
+    # Beside it and renamed, so that nobody reads half of it; on a full disk, in the space of what it replaces
+    return (
+        f"cp -a {saved} {beside} && mv -f {beside} {target}"
+        f" || {{ rm -f {beside}; cp -a --remove-destination {saved} {target}; }}"
+    )
 
 
 def guard_script(

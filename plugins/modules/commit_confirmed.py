@@ -110,12 +110,11 @@ import os
 import pwd
 import secrets
 import shutil
-import tempfile
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Done, read
+from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Done, read, write
 from ansible_collections.ouseful.coursevm.plugins.module_utils.take_back import SERVICE, TIMER, UNIT, guard_script
 
 FILE = {
@@ -220,11 +219,8 @@ class Commit:
 
     def _announce(self, step: dict[str, Any]) -> None:
         for file in step["files"]:
-            if not differs(file):
-                continue
-            self.done.actions.append(f"{'write' if file['content'] is not None else 'remove'} {file['path']}")
-            headers = {"before_header": file["path"], "after_header": file["path"]}
-            self.done.diff.append({**headers, "before": read(file["path"]) or "", "after": file["content"] or ""})
+            if differs(file):
+                self.done.replace(file["path"], file["content"])
         if step["apply"]:
             self.done.note(f"apply: {step['name']}")
 
@@ -240,13 +236,15 @@ class Commit:
         for number, path in enumerate(dict.fromkeys(paths)):
             copy = f"{DIRECTORY}/{number}" if os.path.lexists(path) else None
             if copy:
-                self.module.run_command(["cp", "-a", path, copy], check_rc=True)
+                status, _, errors = self.module.run_command(["cp", "-a", path, copy])
+                if status:
+                    raise Refused(f"{path} can't be saved: {errors.strip()}")
             saved.append((path, copy))
         undo = [command for step in reversed(due) if (command := step["undo"] or step["apply"])]
-        self._write(f"{DIRECTORY}/guard", guard_script(DIRECTORY, saved, undo))
-        self._write(f"{DIRECTORY}/armed", self.token)
-        self._write(f"{UNITS}/{UNIT}.service", SERVICE.format(directory=DIRECTORY))
-        self._write(f"{UNITS}/{UNIT}.timer", TIMER.format(seconds=self.module.params["timeout"]))
+        write(f"{DIRECTORY}/guard", guard_script(DIRECTORY, saved, undo))
+        write(f"{DIRECTORY}/armed", self.token)
+        write(f"{UNITS}/{UNIT}.service", SERVICE.format(directory=DIRECTORY))
+        write(f"{UNITS}/{UNIT}.timer", TIMER.format(seconds=self.module.params["timeout"]))
         os.sync()
         for command in (["daemon-reload"], ["--quiet", "enable", "--now", f"{UNIT}.timer"]):
             status, output, errors = self.module.run_command(["systemctl", *command])
@@ -284,18 +282,10 @@ class Commit:
             os.chown(directory, owner.pw_uid, owner.pw_gid)
         if owner.pw_uid != 0 and os.path.realpath(directory) != os.path.abspath(directory):
             raise Refused(f"{path} can't be written: {directory} leads elsewhere by a link")
-        # Beside it and renamed: nobody reads half of it, and a link in its place is replaced, not followed
-        handle, candidate = tempfile.mkstemp(dir=directory, prefix=".coursevm-")
-        with os.fdopen(handle, "w", encoding="utf-8") as opened:
-            opened.write(file["content"])
-            os.fchown(handle, owner.pw_uid, owner.pw_gid)
-            os.fchmod(handle, int(file["mode"], 8))
-        os.rename(candidate, path)
-
-    @staticmethod
-    def _write(path: str, content: str) -> None:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(content)
+        try:
+            write(path, file["content"], int(file["mode"], 8), owner.pw_uid, owner.pw_gid)
+        except OSError as error:
+            raise Refused(f"{path} can't be written: {error.strerror}") from None
 
 
 def main() -> None:
@@ -303,10 +293,10 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     commit = Commit(module)
     commit.ensure()
-    result: dict[str, Any] = {"changed": bool(commit.done.actions), "actions": commit.done.actions}
+    result = commit.done.result()
     if os.path.exists(f"{DIRECTORY}/armed") and not module.check_mode:
         result["to_confirm"] = {"token": commit.token, "before": commit.host_keys, "after": host_keys()}
-    module.exit_json(diff=commit.done.diff, **result)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -115,6 +115,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.as_account import AccountError, run_as
+from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import write
 from ansible_collections.ouseful.coursevm.plugins.module_utils.notebook_tree import StudentsOwn, Tree
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_notebooks import Action, plan
 
@@ -158,16 +159,6 @@ def remembered(state_file: str) -> dict[str, str]:
             return json.load(file)
     except FileNotFoundError:
         return {}
-
-
-def write(path: str, content: str) -> None:
-    """Write a file of root's, at once."""
-    os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
-    with open(f"{path}.new", "w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(f"{path}.new", path)
 
 
 class Delivery:
@@ -218,6 +209,7 @@ class Delivery:
                 delivered[path] = self.delivered[path]
             else:
                 delivered.pop(path, None)
+        os.makedirs(STATE, 0o755, exist_ok=True)
         if delivered != self.delivered:
             write(f"{STATE}/{self.name}.json", json.dumps(delivered, sort_keys=True))
         if complete:

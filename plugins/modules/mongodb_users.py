@@ -83,11 +83,12 @@ actions:
 import json
 import os
 import secrets
-import tempfile
 from dataclasses import dataclass
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Done, write
 
 try:
     import pymongo
@@ -217,23 +218,14 @@ def read_credentials(path: str) -> dict[str, str] | None:
         return None
 
 
-def write_credentials(module: AnsibleModule, path: str, credentials: dict[str, str]) -> None:
-    """Write them for root only."""
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    os.umask(0o077)  # a file that is moved gets its mode by it
-    handle, temporary = tempfile.mkstemp(dir=module.tmpdir)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(credentials, file)
-    module.atomic_move(temporary, path)
-
-
 def make_administrator(module: AnsibleModule, server: Server, credentials: dict[str, str] | None) -> dict[str, str]:
     """Make the administrator, which the server lets everyone on the host do while it has no user yet."""
     path = module.params["credentials"]
     if credentials is None:
         credentials = {"user": ADMINISTRATOR, "password": secrets.token_urlsafe(32)}
         # Before he is made: a run that is interrupted in between would leave one whom nobody knows
-        write_credentials(module, path, credentials)
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        write(path, json.dumps(credentials), mode=0o600)
     try:
         server.client().admin.command(
             "createUser", credentials["user"], pwd=credentials["password"], roles=["userAdminAnyDatabase"]
@@ -283,11 +275,10 @@ def main() -> None:
         module.fail_json(msg=f"MongoDB refused: {said}. Mend it and run this again.")
     except pymongo_errors.PyMongoError as error:
         module.fail_json(msg=f"port: no MongoDB server answers at 127.0.0.1:{module.params['port']}: {error}")
-    module.exit_json(
-        changed=bool(actions),
-        actions=[action.words for action in actions],
-        diff=[{"prepared": f"~ {action.words}\n"} for action in actions],
-    )
+    done = Done()
+    for action in actions:
+        done.note(action.words)
+    module.exit_json(**done.result())
 
 
 if __name__ == "__main__":

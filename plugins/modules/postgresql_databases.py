@@ -109,6 +109,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Done
+
 ARGUMENTS = {
     "users": {
         "type": "list",
@@ -332,11 +334,10 @@ def main() -> None:
         for action in actions:
             if action.user != ADMINISTRATOR:
                 psql(module, action.sql, action.database, action.user)
-    module.exit_json(
-        changed=bool(actions),
-        actions=[action.words for action in actions],
-        diff=[{"prepared": f"~ {action.words}\n"} for action in actions],
-    )
+    done = Done()
+    for action in actions:
+        done.note(action.words)
+    module.exit_json(**done.result())
 
 
 if __name__ == "__main__":

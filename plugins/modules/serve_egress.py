@@ -119,6 +119,7 @@ except ImportError:
     IMPORT_ERROR = traceback.format_exc()
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.egress import Egress, EgressError
+from ansible_collections.ouseful.coursevm.plugins.module_utils.progress import teller
 from ansible_collections.ouseful.coursevm.plugins.module_utils.squid import Client, mistakes
 
 ARGUMENTS = {
@@ -161,7 +162,7 @@ def main() -> None:
     # The passwords are long and drawn at random: the work that slows down guessing would only slow down the class
     hashes = {one["login"]: sha512_crypt.using(rounds=1000).hash(one["password"]) for one in given["clients"]}
     signal.signal(signal.SIGTERM, end)
-    egress = Egress(given["port"], given["connections"], given["progress_file"])
+    egress = Egress(given["port"], given["connections"], teller(module))
     try:
         egress.hold()
         egress.start(given["squid"], clients, hashes)

@@ -72,12 +72,11 @@ actions:
 import glob
 import os
 import pwd
-import tempfile
-import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Done, read, write
 from ansible_collections.ouseful.coursevm.plugins.module_utils.proxy_files import (
     APT,
     APT_SECRET,
@@ -95,6 +94,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.proxy_files impor
     files,
     pip_configuration,
 )
+from ansible_collections.ouseful.coursevm.plugins.module_utils.services import is_newer, properties
 
 ARGUMENTS = {
     "url": {"type": "str", "default": ""},
@@ -104,15 +104,7 @@ ARGUMENTS = {
     "users": {"type": "list", "elements": "str", "default": [EVERYONE]},
     "services": {"type": "list", "elements": "str", "default": []},
 }
-
-
-def read(path: str) -> str:
-    """The text of a file, empty where there is none."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-    except FileNotFoundError:
-        return ""
+STARTED = "ActiveEnterTimestampMonotonic"
 
 
 class SiteProxy:
@@ -121,14 +113,13 @@ class SiteProxy:
     def __init__(self, module: AnsibleModule, proxy: Proxy | None) -> None:
         self.module = module
         self.proxy = proxy
-        self.actions: list[str] = []
-        self.diff: list[dict[str, str]] = []
+        self.done = Done()
 
     def ensure(self) -> None:
         """Do, or in check mode predict, all there is to do."""
         wanted = files(self.proxy) if self.proxy else []
         for path in (PIP, PIP_SECRET):
-            before = read(path)
+            before = read(path) or ""
             text = pip_configuration(path, before, self.proxy)
             if text and (text != before or MARK in text):
                 wanted.append(File(path, text, mode=0o600 if path == PIP_SECRET else 0o644))
@@ -161,25 +152,21 @@ class SiteProxy:
 
     def _write(self, file: File) -> bool:
         """Write a file, unless it is as it should be; whether it was not."""
-        before = read(file.path)
         arguments = {"path": file.path, "owner": file.owner, "mode": f"{file.mode:o}", "group": "root"}
-        differs = before != file.content
+        differs = read(file.path) != file.content
         if differs:
-            self._note(f"write {file.path}", file, before)
+            self.done.replace(file.path, file.content, secret=file.is_secret)
             if not self.module.check_mode:
                 os.makedirs(os.path.dirname(file.path), mode=0o755, exist_ok=True)
-                handle, scratch = tempfile.mkstemp(dir=self.module.tmpdir)
-                with os.fdopen(handle, "w", encoding="utf-8") as out:
-                    out.write(file.content)
-                self.module.atomic_move(scratch, file.path)
+                write(file.path, file.content, file.mode)
         if os.path.exists(file.path):
             attributes = self.module.load_file_common_arguments(arguments)
             if self.module.set_fs_attributes_if_different(attributes, False) and not differs:
-                self._note(f"set owner and mode of {file.path}")
+                self.done.note(f"set owner and mode of {file.path}")
         return differs
 
     def _remove(self, path: str) -> None:
-        self._note(f"remove {path}")
+        self.done.note(f"remove {path}")
         if self.module.check_mode:
             return
         os.remove(path)
@@ -189,33 +176,17 @@ class SiteProxy:
             except OSError:
                 return
 
-    def _note(self, words: str, file: File | None = None, before: str = "") -> None:
-        self.actions.append(words)
-        if file is None:
-            self.diff.append({"prepared": f"~ {words}\n"})
-        elif file.is_secret:
-            self.diff.append({"prepared": f"~ {words} (its content is secret)\n"})
-        else:
-            self.diff.append(
-                {"before_header": file.path, "after_header": file.path, "before": before, "after": file.content}
-            )
-
     def _restart(self, services: set[str], moved: set[str]) -> None:
         """Restart the services that run with another proxy than they should."""
         if moved - {""} and not self.module.check_mode:
             self.module.run_command(["systemctl", "daemon-reload"], check_rc=True)
         for service in sorted(services):
             unit = f"{service}.service"
-            _, shown, _ = self.module.run_command(
-                ["systemctl", "show", "--property=ActiveState,ActiveEnterTimestampMonotonic", unit], check_rc=True
-            )
-            seen = dict(line.split("=", 1) for line in shown.splitlines())
-            started = time.time() - time.monotonic() + int(seen["ActiveEnterTimestampMonotonic"] or 0) / 1e6
-            read_by_it = [path for path in (SERVICE, DROP_IN.format(service)) if os.path.exists(path)]
-            newer = any(os.stat(path).st_mtime > started for path in read_by_it)
-            written = f"write {SERVICE}" in self.actions
+            seen = properties(self.module, unit, ("ActiveState", STARTED))
+            newer = is_newer((SERVICE, DROP_IN.format(service)), seen[STARTED])
+            written = f"write {SERVICE}" in self.done.actions
             if seen["ActiveState"] == "active" and (newer or written or service in moved):
-                self._note(f"restart {unit}")
+                self.done.note(f"restart {unit}")
                 if not self.module.check_mode:
                     self.module.run_command(["systemctl", "try-restart", unit], check_rc=True)
 
@@ -231,7 +202,7 @@ def main() -> None:
         site.ensure()
     except ProxyError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(site.actions), actions=site.actions, diff=site.diff)
+    module.exit_json(**site.done.result())
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A systemd unit, the files it reads and its state, in one call: over a slow connection, each call costs seconds."""
+"""Systemd units, the files they read and their state, in one call: over a slow connection, each call costs seconds."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: unit
-short_description: A systemd unit, its files and its state, in one call
+short_description: Systemd units, their files and their state, in one call
 version_added: 0.1.0
 author:
   - The ouseful.coursevm contributors (@ouseful)
@@ -15,13 +15,12 @@ description:
   - Either all changed files are put in place or, when one is refused or cannot be written, none.
   - A service that was started (or, with O(on_change=reload), reloaded) before its files were last changed is restarted
     or reloaded, also when an earlier run was interrupted between the one and the other.
-  - The host's log gets the unit's name, and no argument.
+  - The host's log gets the units' names, and no argument.
 options:
-  name:
-    description: Name of the unit. V(.service) is added where it has no type.
+  name: &name
+    description: Name of the unit. V(.service) is added where it has no type. Either this or O(units) is required.
     type: str
-    required: true
-  files:
+  files: &files
     description: The files. A missing directory is made, with mode 0755.
     type: list
     elements: dict
@@ -57,26 +56,37 @@ options:
         description: Mode of the file.
         type: raw
         default: "0644"
-  reads:
+  reads: &reads
     description:
       - Other files that the service reads when it starts. It is restarted when one of them is newer than its start.
     type: list
     elements: path
     default: []
-  on_change:
+  on_change: &on_change
     description: What makes a running service take up changed files.
     type: str
     choices: [restart, reload]
     default: restart
-  state:
+  state: &state
     description: Whether the unit runs. With V(restarted) it is restarted in any case.
     type: str
     choices: [started, restarted, stopped]
     default: started
-  enabled:
+  enabled: &enabled
     description: Whether it is started when the host boots.
     type: bool
     default: true
+  units:
+    description: Several units, each with the options above, which aren't given themselves then.
+    type: list
+    elements: dict
+    suboptions:
+      name: {<<: *name, required: true}
+      files: *files
+      reads: *reads
+      on_change: *on_change
+      state: *state
+      enabled: *enabled
 attributes:
   check_mode:
     description: Predicts what would be done, but doesn't test the files.
@@ -103,6 +113,12 @@ EXAMPLES = r"""
       - path: /etc/nginx/nginx.conf
         content: "{{ lookup('ansible.builtin.template', 'nginx.conf.j2') }}"
         validate: nginx -t -q -c %s
+
+- name: Run two services
+  ouseful.coursevm.unit:
+    units:
+      - {name: first, files: "{{ files_of_first }}"}
+      - {name: second, files: "{{ files_of_second }}"}
 """
 
 RETURN = r"""
@@ -117,7 +133,6 @@ actions:
 import os
 import shlex
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -125,6 +140,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Done, read
+from ansible_collections.ouseful.coursevm.plugins.module_utils.services import is_newer, properties
 
 FILE = {
     "path": {"type": "path", "required": True},
@@ -135,8 +151,8 @@ FILE = {
     "group": {"type": "str", "default": "root"},
     "mode": {"type": "raw", "default": "0644"},
 }
-ARGUMENTS = {
-    "name": {"type": "str", "required": True},
+UNIT = {
+    "name": {"type": "str"},
     "files": {
         "type": "list",
         "elements": "dict",
@@ -150,12 +166,14 @@ ARGUMENTS = {
     "state": {"type": "str", "choices": ["started", "restarted", "stopped"], "default": "started"},
     "enabled": {"type": "bool", "default": True},
 }
+UNITS = {"type": "list", "elements": "dict", "options": {**UNIT, "name": {"type": "str", "required": True}}}
+ARGUMENTS = {**UNIT, "units": UNITS}
 TYPES = ("service", "socket", "timer", "path", "target", "mount", "automount", "swap", "slice")
 # Directories whose files systemd itself reads.
 UNIT_DIRECTORIES = ("/etc/systemd/", "/run/systemd/", "/usr/lib/systemd/", "/lib/systemd/")
 # When a service took up its files: a reload leaves the time of the start as it is, but is a change of state.
 TAKEN_UP = {"restart": "ActiveEnterTimestampMonotonic", "reload": "StateChangeTimestampMonotonic"}
-PROPERTIES = ",".join(["LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload", *TAKEN_UP.values()])
+PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload", *TAKEN_UP.values())
 # Whether a unit file is enabled, where that can be changed at all; empty: there is none yet.
 SWITCHES = {"enabled": True, "enabled-runtime": False, "disabled": False, "": False}
 RUNNING = ("active", "activating", "reloading")
@@ -221,56 +239,41 @@ class Module(AnsibleModule):
 
     def log(self, msg: str, log_args: dict[str, Any] | None = None) -> None:
         """Log a message; one that comes with the arguments is replaced."""
-        super().log(msg if log_args is None else f"Invoked for {self.params['name']}")
+        super().log(msg if log_args is None else f"Invoked for {', '.join(unit['name'] for unit in self.units)}")
+
+    @property
+    def units(self) -> list[dict[str, Any]]:
+        """The units, each with its options."""
+        return [self.params] if self.params["units"] is None else self.params["units"]
 
 
-class Unit:
-    """The unit on this host, and what there is to do about it."""
+class Files:
+    """The files of this call."""
 
-    def __init__(self, module: Module) -> None:
+    def __init__(self, module: Module, done: Done) -> None:
         self.module = module
-        self.name = full_name(module.params["name"])
-        self.files: list[dict[str, Any]] = module.params["files"]
-        self.done = Done()
+        self.done = done
+        self.files: list[dict[str, Any]] = [file for unit in module.units for file in unit["files"]]
 
-    def ensure(self) -> None:
-        """Do, or in check mode predict, all there is to do."""
+    def ensure(self) -> set[str]:
+        """Put all that differ in place, or in check mode predict that; their paths."""
+        paths = [file["path"] for file in self.files]
+        for path in paths:
+            if paths.count(path) > 1:
+                self.module.fail_json(msg=f"files: {path} is there twice. Say once what it is to hold.")
         changed = [file for file in self.files if self._differs(file)]
         for file in changed:
-            self._record(file)
+            self.done.replace(file["path"], content_of(file), secret=file["secret_content"] is not None)
         if changed and not self.module.check_mode:
             self._test()
             self._replace(changed)
         for file in self.files:
             self._set_attributes(file)
-        seen = self._properties()
-        if any(file["path"].startswith(UNIT_DIRECTORIES) for file in changed) or seen["NeedDaemonReload"] == "yes":
-            self._systemctl("daemon-reload")
-            seen = self._properties()
-        usable = seen["LoadState"] in ("loaded", "merged")
-        if not usable and self.module.params["state"] == "stopped":
-            return
-        if not usable and not self.module.check_mode:
-            self.module.fail_json(
-                msg=f"name: {self.name} can't be run: systemd says that it is {seen['LoadState']}. "
-                f"Install or write it; 'systemctl status {self.name}' says more."
-            )
-        for verb in unit_actions(self.module.params, seen, bool(changed), self._is_stale(seen)):
-            self._systemctl(verb, self.name)
+        return {file["path"] for file in changed}
 
     def _differs(self, file: dict[str, Any]) -> bool:
         with self._unchanged(file["path"]):
             return read(file["path"]) != content_of(file)
-
-    def _record(self, file: dict[str, Any]) -> None:
-        path = file["path"]
-        self.done.actions.append(f"write {path}")
-        if file["secret_content"] is not None:
-            self.done.diff.append({"prepared": f"~ write {path} (its content is secret)\n"})
-        else:
-            self.done.diff.append(
-                {"before_header": path, "after_header": path, "before": read(path) or "", "after": file["content"]}
-            )
 
     def _test(self) -> None:
         """Have the files tested as they will lie, in a directory that only we can read."""
@@ -344,21 +347,39 @@ class Unit:
         if differs and words not in self.done.actions:
             self.done.note(f"set owner, group and mode of {file['path']}")
 
-    def _properties(self) -> dict[str, str]:
-        """The unit's properties as systemd has them."""
-        _, output, _ = self.module.run_command(
-            ["systemctl", "show", f"--property={PROPERTIES}", self.name], check_rc=True
-        )
-        return dict(line.split("=", 1) for line in output.splitlines())
+
+class Unit:
+    """A unit on this host, and what there is to do about it."""
+
+    def __init__(self, module: Module, done: Done, wanted: dict[str, Any]) -> None:
+        self.module = module
+        self.done = done
+        self.wanted = wanted
+        self.name = full_name(wanted["name"])
+        self.paths: list[str] = [file["path"] for file in wanted["files"]]
+
+    def ensure(self, changed: set[str]) -> None:
+        """Do, or in check mode predict, what is due after those files were changed."""
+        own = changed.intersection(self.paths)
+        seen = properties(self.module, self.name, PROPERTIES)
+        if any(path.startswith(UNIT_DIRECTORIES) for path in own) or seen["NeedDaemonReload"] == "yes":
+            self._systemctl("daemon-reload")
+            seen = properties(self.module, self.name, PROPERTIES)
+        usable = seen["LoadState"] in ("loaded", "merged")
+        if not usable and self.wanted["state"] == "stopped":
+            return
+        if not usable and not self.module.check_mode:
+            self.module.fail_json(
+                msg=f"name: {self.name} can't be run: systemd says that it is {seen['LoadState']}. "
+                f"Install or write it; 'systemctl status {self.name}' says more."
+            )
+        for verb in unit_actions(self.wanted, seen, bool(own), self._is_stale(seen)):
+            self._systemctl(verb, self.name)
 
     def _is_stale(self, seen: dict[str, str]) -> bool:
         """Whether a file is newer than what the service has taken up."""
-        if seen["ActiveState"] not in RUNNING:
-            return False
-        taken_up = int(seen[TAKEN_UP[self.module.params["on_change"]]] or 0) / 1e6
-        paths = [file["path"] for file in self.files] + self.module.params["reads"]
-        newest = max((os.stat(path).st_mtime for path in paths if os.path.exists(path)), default=0)
-        return newest > time.time() - time.monotonic() + taken_up
+        taken_up = seen[TAKEN_UP[self.wanted["on_change"]]]
+        return seen["ActiveState"] in RUNNING and is_newer(self.paths + self.wanted["reads"], taken_up)
 
     def _systemctl(self, *command: str) -> None:
         # daemon-reload is no change of its own
@@ -378,13 +399,21 @@ class Unit:
 
 def main() -> None:
     """Run the module."""
-    module = Module(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = Module(
+        argument_spec=ARGUMENTS,
+        required_one_of=[("name", "units")],
+        mutually_exclusive=[("units", option) for option in UNIT],
+        supports_check_mode=True,
+    )
+    done = Done()
+    files = Files(module, done)
     # A secret that is shown whole is hidden by Ansible; what refuses a file may quote one line of it
-    module.no_log_values.update(secret_lines(module.params["files"]))
+    module.no_log_values.update(secret_lines(files.files))
     os.umask(0o077)
-    unit = Unit(module)
-    unit.ensure()
-    module.exit_json(changed=bool(unit.done.actions), actions=unit.done.actions, diff=unit.done.diff)
+    changed = files.ensure()
+    for wanted in module.units:
+        Unit(module, done, wanted).ensure(changed)
+    module.exit_json(**done.result())
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import tempfile
 import threading
 from typing import Any
 
+from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -29,7 +30,8 @@ class ShowsProgress(ActionBase):
         is_local = self._connection.transport == "local"
         if not is_local or arguments.get("progress_file") or self._task.async_val:
             return self._module(arguments, task_vars)
-        with tempfile.TemporaryDirectory(prefix="coursevm-") as directory:
+        # A worker that is interrupted is gone at once; what is in Ansible's own directory, Ansible removes even so
+        with tempfile.TemporaryDirectory(prefix="coursevm-", dir=constants.DEFAULT_LOCAL_TMP) as directory:
             path = os.path.join(directory, "progress")
             finished = threading.Event()
             reader = threading.Thread(target=_show, args=(path, finished))

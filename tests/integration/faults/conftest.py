@@ -17,7 +17,7 @@ from tests.integration.engine.conftest import cloud  # noqa: F401 - a fixture
 REPOSITORY = Path(__file__).parents[3]
 MITMDUMP = REPOSITORY / ".cache" / "faults" / "bin" / "mitmdump"
 CONTROL = "http://faults.invalid/"
-CASES = pytest.StashKey[Counter]()
+COUNTED = "faults"
 
 
 class Proxy:
@@ -79,15 +79,19 @@ def new_cohort(tmp_path, cloud):  # noqa: F811 - the fixture of that name
         cohort.call(cohort.stack(state="absent"))
 
 
-@pytest.fixture(scope="session")
-def cases(request):
-    """Counts the cases that ran, by fault."""
-    return request.config.stash.setdefault(CASES, Counter())
+@pytest.fixture
+def count(record_property):
+    """Count faults that were done, by kind; the report of the test carries them to the summary, from a worker, too."""
+    return lambda kind, number: record_property(COUNTED, [kind, number])
 
 
-def pytest_terminal_summary(terminalreporter, config):
-    """Say how many cases ran."""
-    counted = config.stash.get(CASES, Counter())
+def pytest_terminal_summary(terminalreporter):
+    """Say how many faults were done."""
+    counted = Counter()
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        if getattr(report, "when", None) == "teardown":
+            for kind, number in (value for name, value in report.user_properties if name == COUNTED):
+                counted[kind] += number
     if counted:
         listed = ", ".join(f"{kind}: {number}" for kind, number in sorted(counted.items()))
         terminalreporter.write_line(f"{counted.total()} faults done to the modules ({listed})")

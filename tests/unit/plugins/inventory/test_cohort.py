@@ -52,6 +52,12 @@ def test_an_instance_belongs_to_its_student():
     assert strays == []
 
 
+def test_the_network_service_knows_of_floating_ips_that_the_compute_service_does_not():
+    instances, strays = cohort.join(STUDENTS, [server("ada"), server("eve", 2)], {"00000000-0001": "192.0.2.7"})
+    assert instances["ada"]["floating_ip"] == "192.0.2.7"
+    assert strays[0]["floating_ip"] is None
+
+
 def test_of_two_instances_the_older_is_the_students():
     servers = [server("ada", 1, "2026-10-02T08:00:00Z"), server("ada", 2, "2026-10-01T08:00:00Z")]
     instances, strays = cohort.join(STUDENTS, servers)

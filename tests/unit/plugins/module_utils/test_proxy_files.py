@@ -58,7 +58,13 @@ def parsed(text: str) -> dict[str, dict[str, str]]:
 
 @pytest.mark.parametrize(
     "before",
-    ["", "[global]\nindex-url = https://index.example\n", "[install]\nno-cache-dir = true\n\n[global]\ncert = /ca\n"],
+    [
+        "",
+        "[global]\nindex-url = https://index.example\n",
+        "[install]\nno-cache-dir = true\n\n[global]\ncert = /ca\n",
+        "[install]\r\nno-cache-dir = true\r\n[global]\r\ncert = /ca\r\n",
+        "[global]",
+    ],
 )
 def test_pip_gets_the_proxy_and_keeps_the_rest(before):
     after = pip_configuration(PIP, before, OPEN)

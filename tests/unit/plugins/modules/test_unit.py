@@ -6,6 +6,7 @@ import grp
 import json
 import os
 import pwd
+import time
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
@@ -66,25 +67,35 @@ it's "secret" \\ here
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Runs the module on a unit that runs, with these files; gives its result and what it logs."""
+def systemctl(monkeypatch):
+    """What systemctl is given, instead of being run."""
+    commands = []
+    monkeypatch.setattr(unit.Unit, "_systemctl", lambda _, *command: commands.append(command))
+    return commands
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path, systemctl):
+    """Runs the module on nginx with these files, or on ``units``, which all run; its result and what it logs."""
+    later = str(int((time.monotonic() + 60) * 1e6))  # than any file of the test
     systemd = {
         "LoadState": "loaded",
         "ActiveState": "active",
         "UnitFileState": "enabled",
         "NeedDaemonReload": "no",
-        "ActiveEnterTimestampMonotonic": "0",
-        "StateChangeTimestampMonotonic": "0",
+        "ActiveEnterTimestampMonotonic": later,
+        "StateChangeTimestampMonotonic": later,
     }
     owner = {"owner": pwd.getpwuid(os.getuid()).pw_name, "group": grp.getgrgid(os.getgid()).gr_name}
-    monkeypatch.setattr(unit.Unit, "_properties", lambda _: systemd)
-    monkeypatch.setattr(unit.Unit, "_systemctl", lambda *_: None)
+    monkeypatch.setattr(unit, "properties", lambda *_: systemd)
     logged = []
     monkeypatch.setattr(unit.AnsibleModule, "_log_to_syslog", lambda _, message: logged.append(message))
     monkeypatch.setattr("ansible.module_utils.basic.has_journal", False)
 
-    def run_module(*files):
-        arguments = {"name": "nginx", "files": [{**owner, **file} for file in files]}
+    def run_module(*files, units=None):
+        told = units or [{"name": "nginx", "files": files}]
+        owned = [{**one, "files": [{**owner, **file} for file in one["files"]]} for one in told]
+        arguments = {"units": owned} if units else owned[0]
         with (
             patch_module_args({**arguments, "_ansible_remote_tmp": str(tmp_path / "scratch")}),
             pytest.raises(SystemExit),
@@ -158,3 +169,43 @@ def test_line_ends_of_another_system_are_kept_and_are_no_change(run, tmp_path):
     assert run(file)[0]["changed"]
     assert (tmp_path / "pem").read_bytes() == b"one\r\ntwo\r\n"
     assert f"write {tmp_path}/pem" not in run(file)[0]["actions"]
+
+
+def test_files_of_several_units_are_put_in_place_together_or_not_at_all(run, tmp_path):
+    good = {"path": str(tmp_path / "good"), "content": "new", "validate": "true"}
+    bad = {"path": str(tmp_path / "bad"), "content": "new", "validate": "false"}
+    result, _ = run(units=[{"name": "one", "files": [good]}, {"name": "two", "files": [bad]}])
+    assert result["msg"].startswith(f"files: {tmp_path}/bad is refused and nothing was changed")
+    assert not (tmp_path / "good").exists()
+
+
+def test_a_secret_of_one_of_several_units_is_neither_shown_nor_logged(run, tmp_path):
+    file = {"path": str(tmp_path / "one"), "secret_content": "correct horse battery"}
+    result, logged = run(units=[{"name": "one", "files": [file]}, {"name": "two", "files": []}])
+    assert result["actions"] == [f"write {tmp_path}/one"]
+    assert "secret_content" in str(result["invocation"])
+    assert "horse" not in str(result) + logged
+
+
+def test_of_several_units_those_are_restarted_whose_files_have_changed(run, tmp_path, systemctl):
+    files = [{"path": str(tmp_path / name), "content": "first"} for name in ("one", "two")]
+    units = [{"name": name, "files": [file]} for name, file in zip(("one", "two"), files, strict=True)]
+    _, logged = run(units=units)
+    assert systemctl == [("restart", "one.service"), ("restart", "two.service")]
+    assert logged == "Invoked for one, two"
+    systemctl.clear()
+    files[1]["content"] = "second"
+    result, _ = run(units=units)
+    assert systemctl == [("restart", "two.service")]
+    assert result["actions"] == [f"write {tmp_path}/two"]
+
+
+@pytest.mark.parametrize(
+    ("units", "said"),
+    [
+        ([{"name": "one", "files": [{"path": "/a", "content": "a"}] * 2}], "files: /a is there twice"),
+        ([{"files": []}], "missing required arguments: name found in units"),
+    ],
+)
+def test_what_is_refused_is_named(run, units, said):
+    assert said in run(units=units)[0]["msg"]
