@@ -117,7 +117,7 @@ class Command:
 def cost(command: Command, logs: AccessLogs, project_id: str) -> Cost:
     """Run a client and see what it took. Raises MeasureError when it fails."""
     before = logs.sizes()
-    status, seconds, usage = _run(command)
+    status, seconds, usage = run(command)
     if status:
         tail = "\n".join(command.log.read_text(errors="replace").splitlines()[-15:])
         raise MeasureError(f"{command.title} ended with status {status}; the end of {command.log}:\n{tail}")
@@ -126,7 +126,7 @@ def cost(command: Command, logs: AccessLogs, project_id: str) -> Cost:
     return Cost(requests, strangers, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def _run(command: Command) -> tuple[int, float, resource.struct_rusage]:
+def run(command: Command) -> tuple[int, float, resource.struct_rusage]:
     """Run a client, telling every now and then that it is still running.
 
     Returns:
