@@ -1,4 +1,4 @@
-"""The lines of a module's progress file, shown while it works, and what is left of it. Ansible is real, and so are signals."""
+"""The lines of a module's progress file, shown while it works, and what is left of it, with a real Ansible."""
 
 from __future__ import annotations
 
