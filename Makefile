@@ -64,7 +64,7 @@ password: $(RUNTIME)  ## Show a student's credentials (STUDENT=ada)
 
 # Molecule's hosts wait for packages, the cloud's VMs for their disks: side by side they share the time
 test: lint sanity unit  ## Everything there is
-	$(MAKE) --no-print-directory --jobs=2 --keep-going molecule integration
+	$(MAKE) --no-print-directory --jobs=2 --keep-going JOBS=2 molecule integration
 
 lint: $(TESTING)
 	$(BIN)/ruff check .

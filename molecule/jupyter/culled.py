@@ -7,6 +7,7 @@ import os
 import sys
 import time
 
+import requests
 from session import TIMEOUT, logged_in
 
 
@@ -14,9 +15,11 @@ def main() -> None:
     base = sys.argv[1]
     session = logged_in(base, os.environ["PASSWORD"])
     kernel = session.post(f"{base}api/kernels", json={}, timeout=TIMEOUT).json()["id"]
+    terminal = session.post(f"{base}api/terminals", timeout=TIMEOUT).json()["name"]
     start = time.monotonic()
-    while session.get(f"{base}api/kernels/{kernel}", timeout=TIMEOUT).status_code == 200:
-        time.sleep(1)
+    for left in (f"kernels/{kernel}", f"terminals/{terminal}"):
+        while session.get(f"{base}api/{left}", timeout=TIMEOUT).status_code == requests.codes.ok:
+            time.sleep(1)
     print(time.monotonic() - start)
 
 

@@ -1,4 +1,4 @@
-"""Use nbdime's own pages behind the login of a running Jupyter, and try what must not be reachable there.
+"""Use nbdime's pages and a web socket behind the login of a running Jupyter, and try what must not be reachable there.
 
 usage: proxied.py URL   with the password in the environment variable PASSWORD. Prints what happened as JSON.
 """
@@ -9,7 +9,8 @@ import sys
 from urllib.parse import urljoin
 
 import requests
-from session import TIMEOUT, logged_in
+import websocket
+from session import TIMEOUT, logged_in, open_socket
 
 NAMES = {"base": "old.ipynb", "remote": "new.ipynb"}
 
@@ -40,11 +41,24 @@ def compared(session: requests.Session, base: str) -> dict:
     }
 
 
+def repeated(session: requests.Session, base: str) -> str | int:
+    """Return what the service echo repeats on a web socket; or the status with which that is refused."""
+    try:
+        socket = open_socket(session, f"{base}echo/at/any/path")
+    except websocket.WebSocketBadStatusException as refused:
+        return refused.status_code
+    socket.send("hello")
+    answer = socket.recv()
+    socket.close()
+    return answer
+
+
 def main() -> None:
     base = sys.argv[1]
     session = logged_in(base, os.environ["PASSWORD"])
     another_host = session.get(f"{base}proxy/169.254.169.254:80/", timeout=TIMEOUT).status_code
-    json.dump({**compared(session, base), "another_host": another_host}, sys.stdout)
+    sockets = {"socket": repeated(session, base), "socket_of_a_stranger": repeated(requests.Session(), base)}
+    json.dump({**compared(session, base), **sockets, "another_host": another_host}, sys.stdout)
 
 
 main()

@@ -1,5 +1,7 @@
 """A student's session with a running Jupyter."""
 
+import json
+
 import requests
 import websocket
 
@@ -21,3 +23,20 @@ def open_socket(session: requests.Session, url: str, origin: str | None = None) 
     """Return a web socket of the session; raises WebSocketBadStatusException when it is refused."""
     cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in session.cookies)
     return websocket.create_connection(url.replace("http", "ws", 1), cookie=cookies, timeout=TIMEOUT, origin=origin)
+
+
+def in_terminal(session: requests.Session, base: str, command: str, origin: str | None = None) -> str:
+    """Return what a command prints in a new terminal; raises WebSocketBadStatusException when that is refused."""
+    name = session.post(f"{base}api/terminals", timeout=TIMEOUT).json()["name"]
+    try:
+        socket = open_socket(session, f"{base}terminals/websocket/{name}", origin)
+        # The terminal repeats what is typed, but not what the shell makes of it
+        socket.send(json.dumps(["stdin", f"echo =$((6*6))=; {command}; echo =$((6*7))=\r"]))
+        output = ""
+        while "=42=" not in output:
+            kind, *data = json.loads(socket.recv())
+            output += data[0] if kind == "stdout" else ""
+        socket.close()
+        return output.split("=36=")[1].split("=42=")[0].strip()
+    finally:
+        session.delete(f"{base}api/terminals/{name}", timeout=TIMEOUT)

@@ -9,7 +9,7 @@ import sys
 
 import requests
 import websocket
-from session import TIMEOUT, logged_in, open_socket
+from session import TIMEOUT, in_terminal, logged_in
 
 
 def saved(session: requests.Session, base: str) -> int:
@@ -20,23 +20,12 @@ def saved(session: requests.Session, base: str) -> int:
     return session.put(f"{base}api/contents/big.ipynb", json=document, timeout=TIMEOUT).status_code
 
 
-def terminal(session: requests.Session, base: str, origin: str | None = None) -> str:
-    """Return what a terminal answers to a sum; or the status with which its web socket is refused."""
-    name = session.post(f"{base}api/terminals", timeout=TIMEOUT).json()["name"]
+def user_of_terminal(session: requests.Session, base: str, origin: str | None = None) -> str:
+    """Return whose a terminal is; or the status with which its web socket is refused."""
     try:
-        socket = open_socket(session, f"{base}terminals/websocket/{name}", origin)
+        return in_terminal(session, base, "id -un", origin)
     except websocket.WebSocketBadStatusException as refused:
         return str(refused.status_code)
-    try:
-        socket.send(json.dumps(["stdin", "echo =$((6*7))= $(id -un)\r"]))
-        output = ""
-        while "=42=" not in output:
-            kind, *data = json.loads(socket.recv())
-            output += data[0] if kind == "stdout" else ""
-        return output.split("=42=")[1].split()[0]
-    finally:
-        socket.close()
-        session.delete(f"{base}api/terminals/{name}", timeout=TIMEOUT)
 
 
 def main() -> None:
@@ -45,8 +34,8 @@ def main() -> None:
     json.dump(
         {
             "saved": saved(session, base),
-            "terminal_of": terminal(session, base),
-            "terminal_from_elsewhere": terminal(session, base, origin="http://elsewhere.example"),
+            "terminal_of": user_of_terminal(session, base),
+            "terminal_from_elsewhere": user_of_terminal(session, base, origin="http://elsewhere.example"),
             "cookies": {cookie.name: cookie.value for cookie in session.cookies},
         },
         sys.stdout,

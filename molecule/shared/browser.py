@@ -1,9 +1,11 @@
 """Use a running Jupyter with a real browser: log in, run a notebook's cell, look at what is published behind the login.
 
-usage: browser.py URL SCREENSHOTS [PATH TEXT]...   with the password in the environment variable PASSWORD
+usage: browser.py URL SCREENSHOTS [PATH TEXT]...   with the password in the environment variable PASSWORD and, for a
+       certificate that no CA has issued, the SHA-256 of its public key in TRUSTED_KEY, in base64
 
-Each PATH below the URL must show the TEXT. Prints as JSON what the cell printed, and the titles of those pages.
-Pictures of all are in the directory SCREENSHOTS. Needs Debian's chromium and the Python package playwright.
+Each PATH below the URL must show the TEXT. Prints as JSON what the cell printed, the schemes of the web sockets, and
+the titles of those pages. Pictures of all are in the directory SCREENSHOTS. Needs Debian's chromium and the Python
+package playwright.
 """
 
 import json
@@ -11,9 +13,10 @@ import os
 import pathlib
 import re
 import sys
+from urllib.parse import urlsplit
 
 from chromium import TIMEOUT, chromium
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 NOTEBOOK = {
     "cells": [
@@ -31,6 +34,11 @@ NOTEBOOK = {
     "nbformat_minor": 5,
 }
 
+SAVE = """async ([url, body]) => {
+  const headers = {'X-XSRFToken': document.cookie.match(/\\b_xsrf=([^;]*)/)[1]};
+  return (await fetch(url, {method: 'PUT', headers, body})).status;
+}"""
+
 
 def log_in(page: Page, url: str, password: str) -> None:
     """Fill in the login form, which leads to JupyterLab."""
@@ -40,13 +48,11 @@ def log_in(page: Page, url: str, password: str) -> None:
     page.wait_for_url(re.compile(re.escape(url) + "lab"))
 
 
-def save(context: BrowserContext, url: str, name: str) -> None:
-    """Save the notebook, as a page of Jupyter's would."""
-    token = next(cookie["value"] for cookie in context.cookies() if cookie["name"] == "_xsrf")
+def save(page: Page, url: str, name: str) -> None:
+    """Save the notebook from a page of Jupyter's."""
     document = {"type": "notebook", "format": "json", "content": NOTEBOOK}
-    headers = {"X-XSRFToken": token, "Referer": url}
-    answer = context.request.put(f"{url}api/contents/{name}", data=document, headers=headers)
-    assert answer.ok, f"saving {name} gives HTTP {answer.status}"
+    status = page.evaluate(SAVE, [f"{url}api/contents/{name}", json.dumps(document)])
+    assert status in (200, 201), f"saving {name} gives HTTP {status}"
 
 
 def run_cell(page: Page, url: str, name: str) -> str:
@@ -64,22 +70,24 @@ def main() -> None:
     url, directory, *pages = sys.argv[1:]
     screenshots = pathlib.Path(directory)
     screenshots.mkdir(parents=True, exist_ok=True)
-    with chromium() as context:
+    schemes = set()
+    with chromium(os.environ.get("TRUSTED_KEY", "")) as context:
         page = context.new_page()
+        page.on("websocket", lambda socket: schemes.add(urlsplit(socket.url).scheme))
         try:
             log_in(page, url, os.environ["PASSWORD"])
-            save(context, url, "browser.ipynb")
-            seen = {"output": run_cell(page, url, "browser.ipynb"), "titles": []}
+            save(page, url, "browser.ipynb")
+            output, titles = run_cell(page, url, "browser.ipynb"), []
             page.screenshot(path=screenshots / "notebook.png")
             for number, (path, text) in enumerate(zip(pages[::2], pages[1::2], strict=True), 1):
                 page.goto(url + path)
                 expect(page.get_by_text(text).first).to_be_visible(timeout=TIMEOUT)
                 page.screenshot(path=screenshots / f"page-{number}.png")
-                seen["titles"].append(page.title())
+                titles.append(page.title())
         except BaseException:
             page.screenshot(path=screenshots / "failed.png")
             raise
-    json.dump(seen, sys.stdout)
+    json.dump({"output": output, "sockets": sorted(schemes), "titles": titles}, sys.stdout)
 
 
 main()

@@ -21,14 +21,17 @@ TIMEOUT = 90_000
 
 
 @contextlib.contextmanager
-def chromium() -> Iterator[BrowserContext]:
-    """Start the browser, and end it afterwards."""
+def chromium(trusted_key: str = "") -> Iterator[BrowserContext]:
+    """Start the browser, and end it afterwards.
+
+    It takes a certificate that no CA has issued only for this public key: its SHA-256 in base64.
+    """
     with tempfile.TemporaryDirectory() as profile, sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
             profile,
             executable_path="/usr/bin/chromium",
             headless=True,
-            args=FLAGS,
+            args=[*FLAGS, f"--ignore-certificate-errors-spki-list={trusted_key}"],
             viewport={"width": 1200, "height": 700},
         )
         context.set_default_timeout(TIMEOUT)

@@ -7,6 +7,7 @@ That is possible where the module runs on the control machine. Elsewhere the mod
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import threading
 from typing import Any
@@ -53,6 +54,8 @@ class ShowsProgress(ActionBase):
 
 def _show(path: str, finished: threading.Event) -> None:
     """Print the file's lines as they come, until the module has finished and all are printed."""
+    # The main thread alone handles signals, and one that is delivered here would not wake it: Ctrl-C would end nothing
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     display = Display()
     shown = 0
     while True:

@@ -51,9 +51,10 @@ for path, text in json.load(sys.stdin).items():
     grep -rlZ "@${name}_password@" /etc/{coursevm,keystone,glance,placement,nova,neutron,heat} |
       xargs --null --no-run-if-empty sed -i --file=<(echo "s/@${name}_password@/$password/g")
   done <$state/passwords
-  # keystone and placement stay under uwsgi (no eventlet in them), with as many processes as two cores can feed
-  sed -i -e 's/^processes = .*/processes = 2/' -e 's/^threads = .*/threads = 4/' /etc/keystone/keystone-uwsgi.ini
-  sed -i -e 's/^processes = .*/processes = 1/' -e 's/^threads = .*/threads = 4/' /etc/placement/placement-api-uwsgi.ini
+  # keystone and placement stay under uwsgi, with as many processes as two cores can feed. One thread each: libraries of theirs
+  # import eventlet, whereupon oslo.log guards its files by a pipe, and threads that log at once may wait for it for good.
+  sed -i -e 's/^processes = .*/processes = 3/' -e 's/^threads = .*/threads = 1/' /etc/keystone/keystone-uwsgi.ini
+  sed -i -e 's/^processes = .*/processes = 2/' -e 's/^threads = .*/threads = 1/' /etc/placement/placement-api-uwsgi.ini
 }
 
 # systemd reads NAME-.service.d for every unit whose name begins with NAME-

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Install an archive of wheels into a Python environment, made when it is missing: without pip, without an index.
 
-usage: install.py ARCHIVE ENVIRONMENT STAMP TEXT
-
-The text is written into the file STAMP when everything is installed.
+usage: install.py ARCHIVE ENVIRONMENT [OPTION]...   with options of pip's for the requirements
 """
 
 import glob
@@ -14,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-archive, environment, stamp, text = sys.argv[1:]
+archive, environment, *options = sys.argv[1:]
 python = os.path.join(environment, "bin", "python")
 # Not the settings of a pip that is configured on the host for something else
 settings = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
@@ -26,7 +24,7 @@ if not os.path.exists(python):
 with tempfile.TemporaryDirectory(dir="/var/tmp") as wheels:
     shutil.unpack_archive(archive, wheels, "zip")
     (pip,) = glob.glob(os.path.join(glob.escape(wheels), "pip-*.whl"))
-    for wanted in (["pip"], ["--requirement", os.path.join(wheels, "requirements.txt")]):
+    for wanted in (["pip"], [*options, "--requirement", os.path.join(wheels, "requirements.txt")]):
         subprocess.run(
             [
                 python,
@@ -43,5 +41,3 @@ with tempfile.TemporaryDirectory(dir="/var/tmp") as wheels:
             check=True,
             env=settings,
         )
-with open(stamp, "w", encoding="utf-8") as file:
-    file.write(f"{text}\n")

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Download the wheels that requirements need on another host, into one archive; print its path.
 
-Runs on the control machine. Reads JSON from standard input: "host" (what ask.py prints), "requirements" (text), "cache"
-(directory) and "find_links" (directories with wheels of one's own). The archive is made once for the same input.
+Runs on the control machine. Reads JSON from standard input: "host" (what ask.py prints), "requirements" (text),
+"dependencies" (whether to download what they need, too), "cache" (directory) and "find_links" (directories with wheels
+of one's own). The archive is made once for the same input.
 Ends with a message on standard error and status 1 when the wheels can't be had.
 """
 
@@ -85,7 +86,8 @@ def download(request: dict, directory: pathlib.Path) -> None:
     common = [sys.executable, "-c", PIP, json.dumps(request["host"]["markers"]), "download", "--dest", str(directory)]
     common += ["--quiet", "--disable-pip-version-check", *pip_arguments(request["host"])]
     common += [f"--find-links={path}" for path in request["find_links"]]
-    for wanted in (["--requirement", str(requirements)], ["pip"]):
+    options = [] if request["dependencies"] else ["--no-deps"]
+    for wanted in ([*options, "--requirement", str(requirements)], ["pip"]):
         done = subprocess.run([*common, *wanted], check=False, capture_output=True, text=True)
         if done.returncode:
             raise NoWheelsError(explanation(done.stderr, request["host"]))
@@ -94,7 +96,7 @@ def download(request: dict, directory: pathlib.Path) -> None:
 def key(request: dict) -> str:
     """Return the name of what the wheels follow from."""
     own = {path: sorted(os.listdir(path)) for path in request["find_links"]}
-    text = json.dumps([request["host"], request["requirements"], own], sort_keys=True)
+    text = json.dumps([request["host"], request["requirements"], request["dependencies"], own], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 

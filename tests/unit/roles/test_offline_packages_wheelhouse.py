@@ -59,9 +59,20 @@ def own(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path
     return directory
 
 
-def names(requirements: str, own: pathlib.Path, of: dict) -> list[str]:
+def asked(requirements: str, own: pathlib.Path, of: dict, dependencies: bool = True) -> dict:
+    """What the script reads."""
+    return {
+        "host": of,
+        "requirements": requirements,
+        "dependencies": dependencies,
+        "cache": str(own.parent / "cache"),
+        "find_links": [str(own)],
+    }
+
+
+def names(requirements: str, own: pathlib.Path, of: dict, dependencies: bool = True) -> list[str]:
     """The wheels that are downloaded."""
-    request = {"host": of, "requirements": requirements, "cache": str(own.parent / "cache"), "find_links": [str(own)]}
+    request = asked(requirements, own, of, dependencies)
     with zipfile.ZipFile(wheelhouse.archive(request)) as made:
         return sorted(name for name in made.namelist() if not name.startswith("pip-") and name != "requirements.txt")
 
@@ -129,8 +140,15 @@ def test_markers_ask_the_host(own):
     assert names("base==1.0", own, host("3.11")) == ["base-1.0-py3-none-any.whl"]
 
 
+def test_what_requirements_need_is_left_out_when_they_name_everything(own):
+    make_wheel(own, "base", "py3-none-any", requires="absent")
+    assert names("base==1.0", own, host(), dependencies=False) == ["base-1.0-py3-none-any.whl"]
+    with pytest.raises(wheelhouse.NoWheelsError, match="absent"):
+        names("base==1.0", own, host())
+
+
 def test_the_archive_is_made_once_for_each_kind_of_host(own):
-    request = {"host": host(), "requirements": "", "cache": str(own.parent / "cache"), "find_links": [str(own)]}
+    request = asked("", own, host())
     first = wheelhouse.archive(request)
     written = first.stat().st_mtime_ns
     assert wheelhouse.archive(request) == first and first.stat().st_mtime_ns == written
