@@ -92,7 +92,6 @@ groups:
 
 import os
 import typing as t
-from types import MappingProxyType
 
 from ansible.errors import AnsibleParserError
 from ansible.module_utils.basic import missing_required_lib
@@ -131,7 +130,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             students = roster.read(file)
         except roster.RosterError as error:
             raise AnsibleParserError(str(error)) from None
-        instances, strays = join(students, *(self._ask(cloud, cohort) if cloud else ()))
+        instances, strays = join(students, *(self._ask(cloud, cohort) if cloud else ([], {})))
         if strays:
             names = ", ".join(f"{stray['name']} ({stray['student'] or 'no student'})" for stray in strays)
             self.display.warning(f"{cohort}: instances in the cloud which belong to nobody in the roster: {names}")
@@ -209,8 +208,8 @@ def select(students: list[dict[str, str]], expression: str | None) -> list[dict[
 
 def join(
     students: list[dict[str, str]],
-    servers: t.Iterable[t.Mapping[str, t.Any]] = (),
-    addresses: t.Mapping[str, str] = MappingProxyType({}),
+    servers: t.Iterable[t.Mapping[str, t.Any]],
+    addresses: t.Mapping[str, str],
 ) -> tuple[dict[str, dict[str, t.Any]], list[dict[str, t.Any]]]:
     """Gives each student's instance by the student's id, and the strays.
 

@@ -40,7 +40,7 @@ def test_an_instance_belongs_to_its_student():
             {"addr": "192.0.2.7", "version": 4, "OS-EXT-IPS:type": "floating"},
         ]
     }
-    instances, strays = cohort.join(STUDENTS, [server("ada", addresses=addresses), server("grace", 2)])
+    instances, strays = cohort.join(STUDENTS, [server("ada", addresses=addresses), server("grace", 2)], {})
     assert instances["ada"] == {
         "id": "00000000-0001",
         "name": "tm351-ada",
@@ -60,7 +60,7 @@ def test_the_network_service_knows_of_floating_ips_that_the_compute_service_does
 
 def test_of_two_instances_the_older_is_the_students():
     servers = [server("ada", 1, "2026-10-02T08:00:00Z"), server("ada", 2, "2026-10-01T08:00:00Z")]
-    instances, strays = cohort.join(STUDENTS, servers)
+    instances, strays = cohort.join(STUDENTS, servers, {})
     assert instances["ada"]["id"] == "00000000-0002"
     assert [(stray["student"], stray["id"]) for stray in strays] == [("ada", "00000000-0001")]
 
@@ -68,7 +68,7 @@ def test_of_two_instances_the_older_is_the_students():
 @given(st.lists(st.tuples(st.sampled_from(["ada", "grace", "eve", None]), st.integers(0, 3)), max_size=8))
 def test_every_instance_is_a_students_or_a_stray(found):
     servers = [server(student, number, f"2026-10-0{day + 1}T08:00:00Z") for number, (student, day) in enumerate(found)]
-    instances, strays = cohort.join(STUDENTS, servers)
+    instances, strays = cohort.join(STUDENTS, servers, {})
     named = [instance["id"] for instance in instances.values()] + [stray["id"] for stray in strays]
     assert sorted(named) == [each["id"] for each in servers]
     assert {student for student, _ in found} - {"eve", None} == set(instances)
