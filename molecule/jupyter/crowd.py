@@ -1,0 +1,90 @@
+"""Use a running Jupyter like a full room: 50 web sockets of a kernel and 1,000 requests at once.
+
+usage: crowd.py URL   with the password in the environment variable PASSWORD. Prints how many there were, and what was
+lost, as JSON.
+"""
+
+import json
+import os
+import sys
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import requests
+import websocket
+from session import TIMEOUT, logged_in, open_socket
+
+SOCKETS = 50
+REQUESTS = 1000
+
+
+def asked(opened: websocket.WebSocket, text: str) -> bool:
+    """Whether the kernel answers this socket what it was asked through it."""
+    number = uuid.uuid4().hex
+    header = {"msg_id": number, "msg_type": "is_complete_request", "session": text, "username": "", "version": "5.3"}
+    message = {"header": header, "parent_header": {}, "metadata": {}, "content": {"code": text}, "channel": "shell"}
+    opened.send(json.dumps(message))
+    while True:
+        answer = json.loads(opened.recv())
+        if answer["msg_type"] == "is_complete_reply" and answer["parent_header"].get("msg_id") == number:
+            return answer["content"]["status"] == "complete"
+
+
+def talk(opened: websocket.WebSocket, number: int, done: threading.Event) -> int:
+    """How many answers the socket had until all were done; -1 when one was lost."""
+    turns = 0
+    try:
+        while True:
+            last = done.is_set()
+            if not asked(opened, f"{number} + {turns}"):
+                return -1
+            turns += 1
+            if last:
+                return turns
+            done.wait(0.2)
+    except (OSError, websocket.WebSocketException):
+        return -1
+
+
+def answered(session: requests.Session, url: str, number: int) -> bool:
+    """Whether a request gets the answer of the server's API."""
+    try:
+        answer = session.get(f"{url}?number={number}", timeout=TIMEOUT)
+        return answer.status_code == 200 and answer.json()["type"] == "directory"
+    except requests.RequestException:
+        return False
+
+
+def main() -> None:
+    base = sys.argv[1]
+    session = logged_in(base, os.environ["PASSWORD"])
+    kernel = f"{base}api/kernels"
+    started = session.post(kernel, timeout=TIMEOUT)
+    started.raise_for_status()
+    kernel = f"{kernel}/{started.json()['id']}"
+    done = threading.Event()
+    try:
+        with ThreadPoolExecutor(SOCKETS) as talking, ThreadPoolExecutor(16) as asking:
+            sockets = [open_socket(session, f"{kernel}/channels?session_id={number}") for number in range(SOCKETS)]
+            turns = [talking.submit(talk, opened, number, done) for number, opened in enumerate(sockets)]
+            url = f"{base}api/contents"
+            requests_answered = list(asking.map(lambda number: answered(session, url, number), range(REQUESTS)))
+            done.set()
+            answers = [turn.result() for turn in turns]
+    finally:
+        done.set()
+        session.delete(kernel, timeout=TIMEOUT)
+    json.dump(
+        {
+            "requests": len(requests_answered),
+            "lost_requests": requests_answered.count(False),
+            "sockets": len(answers),
+            "lost_sockets": answers.count(-1),
+            "messages": sum(answers),
+        },
+        sys.stdout,
+    )
+
+
+main()
