@@ -16,11 +16,9 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils import observed
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError, concurrently
 from ansible_collections.ouseful.coursevm.plugins.module_utils.faults import explain
 from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import FloatingIP, Server
+from ansible_collections.ouseful.coursevm.plugins.module_utils.pace import Pace
 from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import Goal
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 10.0
-# A poll waits this part of the time that has passed already.
-PAUSE_SHARE = 0.2
 TELL_EVERY = 15
 
 
@@ -95,20 +93,20 @@ class Waiting:
 
     def until_gone(self, servers: dict[str, str]) -> None:
         """Poll until none of the servers (id: student) is there any more."""
-        started = time.monotonic()
+        pace = Pace(len(servers))
         while servers:
-            there = self._poll(started)
+            there = self._poll(pace, len(servers))
             for server_id, student in list(servers.items()):
                 server = there.get(server_id)
                 if server is None:
                     del servers[server_id]
                     outcome = self.outcomes[student]
                     outcome.server = outcome.server if outcome.server and outcome.server.id != server_id else None
-                    self.tell(f"{student}: server removed, {_since(started)}")
+                    self.tell(f"{student}: server removed, {pace.elapsed:.0f} s")
                 elif server.status == "ERROR" and server.task_state is None:
                     del servers[server_id]
                     self.fail(student, f"delete server: {explain(server.fault)}")
-            if servers and time.monotonic() - started > self.timeout:
+            if servers and pace.elapsed > self.timeout:
                 for student in servers.values():
                     self.fail(student, f"delete server: not gone after {self.timeout} s; run again to go on")
                 return
@@ -118,16 +116,16 @@ class Waiting:
 
         ``on_poll`` is given the servers by id after each poll.
         """
-        started = time.monotonic()
         total = len(self.on_the_way)
+        pace = Pace(total)
         there = told = 0
-        told_at = started
+        told_at = time.monotonic()
         known = {outcome.server.id: outcome.server for outcome in self.outcomes.values() if outcome.server}
         moving = [student for student, way in self.on_the_way.items() if way.goal]
         concurrently(self._go_on, [s for s in moving if self._follow(s, known)], self.concurrency)
         while self.on_the_way:
             try:
-                servers = self._poll(started)
+                servers = self._poll(pace, len(self.on_the_way))
                 self._leave_to_others(servers)
                 on_poll(servers)
             except CloudError as error:
@@ -137,9 +135,9 @@ class Waiting:
                 concurrently(self._go_on, due, self.concurrency)
             there = total - len(self.on_the_way)
             if self.on_the_way and (there != told or time.monotonic() - told_at > TELL_EVERY):
-                self.tell(f"{there} of {total} settled, {_since(started)}")
+                self.tell(f"{there} of {total} settled, {pace.elapsed:.0f} s")
                 told, told_at = there, time.monotonic()
-            if time.monotonic() - started > self.timeout:
+            if pace.elapsed > self.timeout:
                 for student, way in list(self.on_the_way.items()):
                     wanted = way.goal.statuses[0] if way.goal else "up"
                     state = self._state_of(student)
@@ -249,12 +247,8 @@ class Waiting:
         else:
             self._note(student, way)
 
-    def _poll(self, started: float) -> dict[str, Server]:
-        """The cohort's servers by id, after a pause that grows with the time since ``started``."""
-        time.sleep(min(LONGEST_PAUSE, max(FIRST_PAUSE, PAUSE_SHARE * (time.monotonic() - started))))
+    def _poll(self, pace: Pace, left: int) -> dict[str, Server]:
+        """The cohort's servers by id, when it is time to ask about the ``left`` that have not settled."""
+        pace.wait(left)
         servers = self.cloud.poll(lambda: observed.servers(self.cloud, self.cohort))
         return {server.id: server for server in servers}
-
-
-def _since(started: float) -> str:
-    return f"{time.monotonic() - started:.0f} s"
