@@ -96,7 +96,7 @@ integration: $(TESTING) $(PROXY_VENV)/.installed packages
 	$(BIN)/pytest --durations=5 tests/integration/demo
 	$(BIN)/pytest --durations=20 tests/integration --ignore tests/integration/demo
 
-faults: $(TESTING) $(PROXY_VENV)/.installed  ## Every fault at every request of a run on the dev cloud (`test` does a part)
+faults: $(TESTING) $(PROXY_VENV)/.installed  ## Every fault at every request of a run on the dev cloud (`test` does a part; log: build/faults.log)
 	COURSEVM_FAULTS=all $(BIN)/pytest --numprocesses 3 tests/integration/faults
 
 scale: $(TESTING)  ## The life of a cohort of STUDENTS=50 on the dev cloud (`test` does ten)

@@ -171,6 +171,11 @@ class Cloud:
                 # Who waited for a time-out, which a firewall makes, isn't kept waiting for another.
                 passing=not isinstance(error, ksa_exceptions.ConnectTimeout),
             )
+        if isinstance(error, ksa_exceptions.InvalidResponse):
+            return CloudError(
+                f"The answer of {where} cannot be understood. Check that auth_url is the identity service's.",
+                passing=True,  # it may have been cut off on its way
+            )
         status, response = getattr(error, "http_status", None), getattr(error, "response", None)
         return CloudError(
             f"Logging in at {where} failed: {_short(error)}",

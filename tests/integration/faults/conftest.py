@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ REPOSITORY = Path(__file__).parents[3]
 MITMDUMP = REPOSITORY / ".cache" / "faults" / "bin" / "mitmdump"
 CONTROL = "http://faults.invalid/"
 COUNTED = "faults"
+LOG = REPOSITORY / "build" / "faults.log"
 
 
 class Proxy:
@@ -80,9 +82,21 @@ def new_cohort(tmp_path, cloud):  # noqa: F811 - the fixture of that name
 
 
 @pytest.fixture
-def count(record_property):
-    """Count faults that were done, by kind; the report of the test carries them to the summary, from a worker, too."""
-    return lambda kind, number: record_property(COUNTED, [kind, number])
+def tell(record_property):
+    """Count faults that were done, by kind, and note what became of them.
+
+    The report of the test carries the numbers to the summary. A worker shows nothing until all is over, so there is a
+    log.
+    """
+
+    def write(kind: str, number: int, line: str) -> None:
+        record_property(COUNTED, [kind, number])
+        LOG.parent.mkdir(exist_ok=True)
+        with LOG.open("a") as log:
+            log.write(f"{datetime.now():%F %T} {line}\n")
+        print(line, flush=True)
+
+    return write
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -57,15 +57,18 @@ class Case:
         return struck
 
 
-def every_position(proxy, subtests, count, *, kind, module, make):
+def every_position(proxy, subtests, tell, *, kind, module, make):
     """Strike at each position that is chosen, as long as one of the two runs gets there."""
     at, longest = (1 if ALL else FIRST[module] + 2 * KINDS.index(kind)), None
     while longest is None or at <= longest:
         case = make()
         with subtests.test(f"{kind} at request {at}"):
             struck = case.strike(proxy, kind, at)
-            print(f"CASE {kind} at {at}: {struck} {case.wrong or 'well'}", flush=True)
-            count(kind, sum(request is not None for request in struck))
+            tell(
+                kind,
+                sum(request is not None for request in struck),
+                f"{module}: {kind} at {at}: {struck} {case.wrong or 'well'}",
+            )
             assert case.wrong == []
         longest = max(longest or 0, case.longest)
         if not ALL:
@@ -74,16 +77,16 @@ def every_position(proxy, subtests, count, *, kind, module, make):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_network_stack(proxy, new_cohort, subtests, count, kind):
+def test_network_stack(proxy, new_cohort, subtests, tell, kind):
     def make():
         cohort = new_cohort()
         return Case(cohort, cohort.stack, STACK, {})
 
-    every_position(proxy, subtests, count, kind=kind, module="network_stack", make=make)
+    every_position(proxy, subtests, tell, kind=kind, module="network_stack", make=make)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_instances(proxy, new_cohort, subtests, count, kind):
+def test_instances(proxy, new_cohort, subtests, tell, kind):
     cohort = new_cohort()
     stack = cohort.call(cohort.stack())
     assert not stack.get("failed"), stack
@@ -94,7 +97,7 @@ def test_instances(proxy, new_cohort, subtests, count, kind):
     every_position(
         proxy,
         subtests,
-        count,
+        tell,
         kind=kind,
         module="instances",
         make=lambda: Case(cohort, declare, STACK | INSTANCES, STACK),

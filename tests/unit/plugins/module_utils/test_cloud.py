@@ -79,6 +79,18 @@ def test_a_login_that_is_never_answered_is_given_up_in_words(server, pauses):
     assert caught.value.status == 503
 
 
+def test_a_login_whose_answer_is_cut_off_is_tried_again(server, pauses):
+    server.logins = [(201, '{"token": {"met')]
+    assert login(server).project_id == "p-1"
+    assert pauses == [1]
+
+
+def test_an_answer_that_is_no_identity_services_is_told(server, pauses):
+    server.logins = [(200, "<h1>Welcome to the guest network</h1>")] * cloud.LOGIN_ATTEMPTS
+    with pytest.raises(CloudError, match=r"The answer of the identity service .* cannot be understood.*auth_url"):
+        login(server)
+
+
 def test_pages_are_followed(server):
     link = f"{server.url}/net/v2.0/ports?marker=1"
     server.answers = [
