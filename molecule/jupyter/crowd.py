@@ -8,23 +8,19 @@ import json
 import os
 import sys
 import threading
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import requests
 import websocket
-from session import TIMEOUT, logged_in, open_socket
+from session import TIMEOUT, kernel, logged_in, open_socket, request
 
 SOCKETS = 50
 REQUESTS = 1000
 
 
-def asked(opened: websocket.WebSocket, text: str) -> bool:
+def asked(opened: websocket.WebSocket, code: str) -> bool:
     """Whether the kernel answers this socket what it was asked through it."""
-    number = uuid.uuid4().hex
-    header = {"msg_id": number, "msg_type": "is_complete_request", "session": text, "username": "", "version": "5.3"}
-    message = {"header": header, "parent_header": {}, "metadata": {}, "content": {"code": text}, "channel": "shell"}
-    opened.send(json.dumps(message))
+    number = request(opened, "is_complete_request", {"code": code})
     while True:
         answer = json.loads(opened.recv())
         if answer["msg_type"] == "is_complete_reply" and answer["parent_header"].get("msg_id") == number:
@@ -59,29 +55,23 @@ def answered(session: requests.Session, url: str, number: int) -> bool:
 def main() -> None:
     base = sys.argv[1]
     session = logged_in(base, os.environ["PASSWORD"])
-    kernel = f"{base}api/kernels"
-    started = session.post(kernel, timeout=TIMEOUT)
-    started.raise_for_status()
-    kernel = f"{kernel}/{started.json()['id']}"
     done = threading.Event()
-    try:
-        with ThreadPoolExecutor(SOCKETS) as talking, ThreadPoolExecutor(16) as asking:
-            sockets = [open_socket(session, f"{kernel}/channels?session_id={number}") for number in range(SOCKETS)]
-            turns = [talking.submit(talk, opened, number, done) for number, opened in enumerate(sockets)]
-            url = f"{base}api/contents"
-            requests_answered = list(asking.map(lambda number: answered(session, url, number), range(REQUESTS)))
+    with kernel(session, base) as url, ThreadPoolExecutor(SOCKETS) as talking, ThreadPoolExecutor(16) as asking:
+        sockets = [open_socket(session, f"{url}/channels?session_id={number}") for number in range(SOCKETS)]
+        turns = [talking.submit(talk, opened, number, done) for number, opened in enumerate(sockets)]
+        try:
+            contents = f"{base}api/contents"
+            answers = list(asking.map(lambda number: answered(session, contents, number), range(REQUESTS)))
+        finally:
             done.set()
-            answers = [turn.result() for turn in turns]
-    finally:
-        done.set()
-        session.delete(kernel, timeout=TIMEOUT)
+        talks = [turn.result() for turn in turns]
     json.dump(
         {
-            "requests": len(requests_answered),
-            "lost_requests": requests_answered.count(False),
-            "sockets": len(answers),
-            "lost_sockets": answers.count(-1),
-            "messages": sum(answers),
+            "requests": len(answers),
+            "lost_requests": answers.count(False),
+            "sockets": len(talks),
+            "lost_sockets": talks.count(-1),
+            "messages": sum(talks),
         },
         sys.stdout,
     )

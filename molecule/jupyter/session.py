@@ -1,6 +1,9 @@
 """A student's session with a running Jupyter."""
 
 import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import requests
 import websocket
@@ -23,6 +26,27 @@ def open_socket(session: requests.Session, url: str, origin: str | None = None) 
     """Return a web socket of the session; raises WebSocketBadStatusException when it is refused."""
     cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in session.cookies)
     return websocket.create_connection(url.replace("http", "ws", 1), cookie=cookies, timeout=TIMEOUT, origin=origin)
+
+
+@contextmanager
+def kernel(session: requests.Session, base: str) -> Iterator[str]:
+    """Give the URL of a new kernel, which ends with the block."""
+    started = session.post(f"{base}api/kernels", timeout=TIMEOUT)
+    started.raise_for_status()
+    url = f"{base}api/kernels/{started.json()['id']}"
+    try:
+        yield url
+    finally:
+        session.delete(url, timeout=TIMEOUT)
+
+
+def request(opened: websocket.WebSocket, kind: str, content: dict) -> str:
+    """Ask a kernel, as of Jupyter's messaging protocol 5; return the id that its answers have as their parent's."""
+    number = uuid.uuid4().hex
+    header = {"msg_id": number, "msg_type": kind, "session": number, "username": "", "version": "5.3"}
+    message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
+    opened.send(json.dumps(message))
+    return number
 
 
 def in_terminal(session: requests.Session, base: str, command: str, origin: str | None = None) -> str:
