@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError
@@ -15,6 +15,16 @@ ATTEMPTS = 3
 LOOKS = (2,)
 LOOKS_AFTER_TIMEOUT = (2, 10, 30)
 LIST_LENGTH = 50
+
+
+def appears(look: Callable[[], Any], pauses: Sequence[int] = LOOKS_AFTER_TIMEOUT) -> Any:
+    """What ``look`` finds after one of the pauses (seconds), or None."""
+    for pause in pauses:
+        time.sleep(pause)
+        found = look()
+        if found is not None:
+            return found
+    return None
 
 
 def create_once(cloud: Cloud, service: str, path: str, body: Any, look: Callable[[], Any]) -> dict[str, Any]:
@@ -28,11 +38,9 @@ def create_once(cloud: Cloud, service: str, path: str, body: Any, look: Callable
         except CloudError as error:
             if not error.lost:
                 raise
-            for pause in LOOKS_AFTER_TIMEOUT if error.timed_out else LOOKS:
-                time.sleep(pause)
-                found = look()
-                if found is not None:
-                    return found
+            found = appears(look, LOOKS_AFTER_TIMEOUT if error.timed_out else LOOKS)
+            if found is not None:
+                return found
             if attempt == ATTEMPTS:
                 raise
     raise AssertionError("unreachable")

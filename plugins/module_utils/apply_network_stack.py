@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed
-from ansible_collections.ouseful.coursevm.plugins.module_utils.apply import create_many, create_once
+from ansible_collections.ouseful.coursevm.plugins.module_utils.apply import appears, create_many, create_once
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError, concurrently
 from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import NetworkStack
 from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import NetworkStackState, narrowed, ours
@@ -194,12 +194,18 @@ class Stack:
 
     def _attach_subnet(self, action: Action) -> None:
         subnet = next(s for s in ours(self.state.subnets, self.desired.cohort) if s.name == action.name)
-        path = f"/routers/{self._own('routers').id}/add_router_interface"
+        router_id = self._own("routers").id
+        query = {"device_id": router_id, "fixed_ips": f"subnet_id={subnet.id}"}
+
+        def look() -> list[dict[str, Any]] | None:
+            return self.cloud.list("network", "/ports", "ports", query) or None
+
         try:
-            self.cloud.put("network", path, {"subnet_id": subnet.id})
+            self.cloud.put("network", f"/routers/{router_id}/add_router_interface", {"subnet_id": subnet.id})
         except CloudError as error:
-            # Said to a repetition of the request when its first answer was lost.
-            if "already has a port" not in str(error):
+            # Said to a repetition of the request when its first answer was lost: it was done, or is being done.
+            done, doing = "already has a port" in str(error), "already allocated" in str(error)
+            if not done and not (doing and appears(look)):
                 raise
 
     def _create_security_group(self, action: Action) -> None:

@@ -120,3 +120,23 @@ def test_a_list_whose_answer_is_lost_is_not_made_twice(server, pauses):
         "GET",
         "GET",
     ]
+
+
+ALREADY = (409, {"NeutronError": {"message": "IP address 10.0.0.1 already allocated in subnet sub-ada."}})
+
+
+def attach_again(server, *answers):
+    """Make one student's network; the first answer to attaching it is lost, the next is that it is being done."""
+    made = (201, {"networks": [network("ada")]}), (201, {"subnets": [subnet("ada")]}), (200, {"networks": []})
+    return run(server, *made, ROUTERS[0], (DROP,), ALREADY, *answers, students=["ada"])[0]
+
+
+def test_an_interface_that_is_being_attached_is_waited_for(server, pauses):
+    ada = attach_again(server, (200, {"ports": []}), (200, {"ports": [{"id": "a-port"}]}))
+    assert ada.error is None
+    assert server.seen[-1][1] == "/net/v2.0/ports?device_id=router-ada&fixed_ips=subnet_id%3Dsub-ada"
+
+
+def test_a_gateway_address_that_another_has_is_an_error(server, pauses):
+    ada = attach_again(server, *[(200, {"ports": []})] * 3)
+    assert "already allocated" in ada.error
