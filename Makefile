@@ -97,7 +97,7 @@ integration: $(TESTING) $(PROXY_VENV)/.installed packages
 	$(BIN)/pytest --durations=20 tests/integration --ignore tests/integration/demo
 
 faults: $(TESTING) $(PROXY_VENV)/.installed  ## Every fault at every request of a run on the dev cloud (`test` does a part; log: build/faults.log)
-	COURSEVM_FAULTS=all $(BIN)/pytest --numprocesses 3 tests/integration/faults
+	COURSEVM_FAULTS=all $(BIN)/pytest --numprocesses 3 --dist worksteal tests/integration/faults
 
 scale: $(TESTING)  ## The life of a cohort of STUDENTS=50 on the dev cloud (`test` does ten)
 	COURSEVM_STUDENTS=$(or $(STUDENTS),50) $(BIN)/pytest tests/integration/engine/test_life_of_a_cohort.py
