@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -81,7 +82,8 @@ def run(server, *answers, retries=1, timeout=60, names=NAMES, **facts):
     options = {"timeout": timeout, "concurrency": 1, "retries": retries, "tell": told.append}
     Apply(login(server), wanted, state, results, **options).run(plan(wanted, state))
     assert server.answers == []
-    return results, told
+    # How long it took is the machine's
+    return results, [re.sub(r"\d+ s\b", "… s", line) for line in told]
 
 
 def posted(server, path):
@@ -92,7 +94,7 @@ def test_everything_goes_well(server, pauses):
     results, told = run(server, *MADE, UP, PORTS, *ADDRESSES)
     assert [result.error for result in results.values()] == [None, None]
     assert results["ada"].done == ["create server demo-ada", "create floating IP for demo-ada"]
-    assert told[0] == "ada: ACTIVE after 0 s (172.24.4.5)"
+    assert told[0] == "ada: ACTIVE after … s (172.24.4.5)"
     assert posted(server, "/floatingips")[1]["floatingip"]["port_id"] == "port-grace"
     assert len(server.seen) == 6
 
@@ -115,7 +117,7 @@ def test_a_floating_ip_is_made_as_soon_as_its_port_is_there(server, pauses):
     answers = [without, grace, ADDRESSES[1], poll(server_body("ada", "BUILD"), server_body("grace"))]
     results, told = run(server, *MADE, *answers, (200, {"ports": [port("ada")]}), ADDRESSES[0], UP)
     assert [result.floating_ip.id for result in results.values()] == ["fip-ada", "fip-grace"]
-    assert told == ["grace: ACTIVE after 0 s (172.24.4.5)", "1 of 2 settled, 0 s", "ada: ACTIVE after 0 s (172.24.4.5)"]
+    assert told == ["grace: ACTIVE after … s (172.24.4.5)", "1 of 2 settled, … s", "ada: ACTIVE after … s (172.24.4.5)"]
 
 
 # The development cloud has no volumes and a single fake host, so what is asked of Nova stands for what it would do.
