@@ -36,7 +36,7 @@ class Proxy:
         self.control.put(CONTROL, json={"kind": kind, "at": at}, timeout=10).raise_for_status()
 
     def report(self) -> dict:
-        """The requests ``seen`` since and the one that was ``struck``, each as method and path."""
+        """The request that was ``struck`` since, as method and path, or None."""
         return self.control.get(CONTROL, timeout=10).json()
 
 

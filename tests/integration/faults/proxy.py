@@ -1,7 +1,7 @@
 """An addon of mitmproxy that does one fault at one request, as it is told.
 
 It is told by PUT http://faults.invalid/ through the proxy itself: {"kind": …, "at": number of the request, from 1 on}.
-GET answers how many requests came since and which of them was struck.
+GET answers which request was struck since, as method and path.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ class Faults:
 
     def __init__(self) -> None:
         self.told = {"kind": None, "at": 0}
-        self.seen = []
+        self.seen = 0
         self.struck = None
 
     def request(self, flow: http.HTTPFlow) -> None:
@@ -28,10 +28,10 @@ class Faults:
         if flow.request.host == CONTROL:
             flow.response = http.Response.make(200, self.control(flow.request), {"Content-Type": "application/json"})
             return
-        self.seen.append(f"{flow.request.method} {flow.request.path.split('?')[0]}")
-        if len(self.seen) != self.told["at"]:
+        self.seen += 1
+        if self.seen != self.told["at"]:
             return
-        self.struck = self.seen[-1]
+        self.struck = f"{flow.request.method} {flow.request.path.split('?')[0]}"
         flow.metadata["fault"] = self.told["kind"]
         if self.told["kind"] == "429":
             flow.response = http.Response.make(429, "slow down", {"Retry-After": str(RETRY_AFTER)})
@@ -51,10 +51,10 @@ class Faults:
             flow.response.headers["Connection"] = "close"
 
     def control(self, request: http.Request) -> bytes:
-        """Do as told, and answer what was seen until now."""
-        answer = {"seen": self.seen, "struck": self.struck}
+        """Do as told, and answer what was struck until now."""
+        answer = {"struck": self.struck}
         if request.method == "PUT":
-            self.told, self.seen, self.struck = request.json(), [], None
+            self.told, self.seen, self.struck = request.json(), 0, None
         return json.dumps(answer).encode()
 
 
