@@ -1,8 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Carries out the plan of a cohort: servers and floating IPs concurrently, one poll for all.
 
-Nova makes each server's port and removes it with the server. A floating IP is made as soon as its port is there.
-Neutron takes no lists of floating IPs ("Bulk operation not supported"), or makes them one by one all the same.
+Nova makes each server's port and removes it with the server. A floating IP is made as soon as its port is there, and
+the polls go on meanwhile: Neutron takes seconds for one while servers are being built. It takes no lists of floating
+IPs ("Bulk operation not supported"), or makes them one by one all the same.
 
 What fails for one student is noted for that student and doesn't stop the others.
 """
@@ -15,7 +16,8 @@ from typing import Any
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed
 from ansible_collections.ouseful.coursevm.plugins.module_utils.apply import create_once
-from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError, concurrently
+from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError
+from ansible_collections.ouseful.coursevm.plugins.module_utils.concurrency import Background, concurrently
 from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import Cohort, Instance
 from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import CohortState, Port, Server
 from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import marker, owner_of_marker, tags
@@ -65,6 +67,8 @@ class Apply:
         self.waiting = Waiting(cloud, desired.cohort, outcomes, timeout=timeout, concurrency=concurrency, tell=tell)
         self.used_up: dict[str, CloudError] = {}  # kinds of resource whose quota is used up
         self.unbound: dict[str, Action] = {}  # what is planned for floating IPs and awaits a port
+        self.gone: dict[str, CloudError] = {}  # what Neutron said where that port was gone
+        self.binding = Background(concurrency)
 
     def run(self, plan: Plan) -> None:
         """Do everything in the plan, and wait until no server is on its way any more."""
@@ -75,15 +79,18 @@ class Apply:
         def of(*pairs: tuple[str, str]) -> list[Action]:
             return [action for pair in pairs for action in steps.get(pair, [])]
 
-        self._remove(of(("delete", "floating IP"), ("delete", "server")))
+        # Nova is at its work while Neutron is asked.
+        self._remove(of(("delete", "server"), ("delete", "floating IP")))
         self._each(of(("create", "server")), self._create_server)
         self._expect(of(*((verb, "server") for verb in (*REQUESTS, "rebuild"))))
         self.unbound = {action.student: action for action in of(("bind", "floating IP"), ("create", "floating IP"))}
-        self._bind(self.state.ports)
-        self.waiting.until_there(self._bind_what_has_a_port)
+        with self.binding:
+            self._bind(self.state.ports)
+            self.waiting.until_there(self._bind_what_has_a_port)
         for student, action in self.unbound.items():
             if not self.outcomes[student].error:
-                self.waiting.fail(student, f"{action.verb} {action.kind}: the server got no address on its network")
+                reason = self.gone.get(student, "the server got no address on its network")
+                self.waiting.fail(student, f"{action.verb} {action.kind}: {reason}")
         # Now that no server is shelved or being built: Nova changes no metadata of those.
         changes = of(("change", "server"), ("change", "metadata"), ("change", "port"))
         self._each(changes, lambda action: getattr(self, f"_change_{action.kind}")(action))
@@ -103,6 +110,9 @@ class Apply:
             function(action)
             outcome.done.append(str(action))
         except CloudError as error:
+            if error.status == 404 and action.kind == "floating IP":  # its port went with a server that failed
+                self.unbound[action.student], self.gone[action.student] = action, error
+                return
             if error.is_quota:
                 self.used_up[action.kind] = error
             self.waiting.fail(action.student, f"{action.verb} {action.kind}: {error}")
@@ -138,7 +148,7 @@ class Apply:
 
     def _bind_what_has_a_port(self, servers: dict[str, Server]) -> None:
         """Give a floating IP to those whose server has an address by now."""
-        ids = [self._server_id(student) for student in self.unbound]
+        ids = [self._server_id(student) for student in list(self.unbound)]
         up = {server.id for server in servers.values() if server.addresses and server.status != "ERROR"}
         ready = [server_id for server_id in ids if server_id in up]
         if ready:
@@ -150,14 +160,12 @@ class Apply:
 
     def _bind(self, ports: Iterable[Port]) -> None:
         on = {port.device_id: port for port in ports}
-        there = [student for student in self.unbound if self._server_id(student) in on]
-        ready = [(self.unbound.pop(student), on[self._server_id(student)]) for student in there]
         makers = {"bind": self._bind_floating_ip, "create": self._create_floating_ip}
-        concurrently(
-            lambda one: self._attempt(one[0], lambda action: makers[action.verb](action, one[1])),
-            ready,
-            self.concurrency,
-        )
+        for student in list(self.unbound):
+            server_id = self._server_id(student)
+            if server_id in on:
+                action = self.unbound.pop(student)
+                self.binding.start(self._attempt, action, partial(makers[action.verb], port=on[server_id]))
 
     def _there(self) -> dict[str, dict[str, Any]]:
         """The cohort's floating IPs as they are now, by student."""
@@ -182,11 +190,17 @@ class Apply:
             answer = look() if error.status == 409 and not error.is_quota else None
             if not answer:
                 raise
-        self.outcomes[action.student].floating_ip = observed.floating_ip(answer["floatingip"])
+        self._take_in(action.student, answer["floatingip"])
+
+    def _take_in(self, student: str, body: dict[str, Any]) -> None:
+        address = observed.floating_ip(body)
+        self.outcomes[student].floating_ip = address
+        if student not in self.waiting.on_the_way:  # otherwise the server will be told with it
+            self.waiting.tell(f"{student}: floating IP {address.name}")
 
     def _bind_floating_ip(self, action: Action, port: Port) -> None:
         answer = self.cloud.put("network", f"/floatingips/{action.id}", {"floatingip": {"port_id": port.id}})
-        self.outcomes[action.student].floating_ip = observed.floating_ip(answer["floatingip"])
+        self._take_in(action.student, answer["floatingip"])
 
     # Servers
 
@@ -261,6 +275,7 @@ class Apply:
 
     def _make_again(self, instance: Instance) -> str:
         server_id = self._post_server(instance)
+        self.binding.wait()
         address = self.outcomes[instance.student].floating_ip
         if address:  # it was on the port of the one before
             self.unbound[instance.student] = Action("bind", "floating IP", address.name, instance.student, address.id)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from threading import Lock
 from typing import Any
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed
 from ansible_collections.ouseful.coursevm.plugins.module_utils.apply import appears, create_many, create_once
-from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError, concurrently
+from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError
+from ansible_collections.ouseful.coursevm.plugins.module_utils.concurrency import concurrently
 from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import NetworkStack
 from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import NetworkStackState, narrowed, ours
 from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import marker
@@ -79,6 +81,7 @@ class Stack:
         self.remaining = list(plan.actions)
         self.done: list[str] = []
         self.error: str | None = None
+        self._noting = Lock()
         self.is_new = any((action.verb, action.kind) == ("create", "network") for action in plan.actions)
 
     @property
@@ -113,6 +116,11 @@ class Stack:
             **action.after,
         }
 
+    def _note(self, **facts: Any) -> None:
+        """Keep the state up with what was done."""
+        with self._noting:
+            self.state = replace(self.state, **facts)
+
     def take_in(self, action: Action, result: dict[str, Any] | CloudError) -> None:
         """Note what came of a network or subnet that was created in a list."""
         if isinstance(result, CloudError):
@@ -120,32 +128,39 @@ class Stack:
             return
         self.done.append(str(action))
         if action.kind == "network":
-            self.state = replace(self.state, networks=(observed.network(result),))
+            self._note(networks=(observed.network(result),))
         else:
-            self.state = replace(self.state, subnets=(*self.state.subnets, observed.subnet(result)))
+            self._note(subnets=(*self.state.subnets, observed.subnet(result)))
 
     def leave(self, action: Action, rival_id: str) -> None:
         """Note that another run is making this network or subnet; what went with it is gone."""
         self.error = self.error or f"{action}: {in_words(action.kind, rival_id)}"
         if action.kind == "network":
             self.done = []
-            self.state = replace(self.state, networks=(), subnets=())
+            self._note(networks=(), subnets=())
         else:
             self.done.remove(str(action))
 
     def finish(self) -> None:
-        """Do all that remains, in its order; rules, which Neutron takes as a list, in one request."""
-        while self.remaining and not self.error:
-            action = self.remaining.pop(0)
+        """Do all that remains: what concerns the security group beside the rest, each in its order."""
+        of_group = [action for action in self.remaining if action.kind in ("security group", "rule")]
+        rest = [action for action in self.remaining if action not in of_group]
+        concurrently(self._carry_out, [rest, of_group], 2)
+
+    def _carry_out(self, actions: list[Action]) -> None:
+        """Do it in this order; rules, which Neutron takes as a list, in one request."""
+        while actions and not self.error:
+            action = actions.pop(0)
             try:
                 if (action.verb, action.kind) == ("create", "rule"):
-                    batch = [action, *self.taken("create", "rule")]
+                    batch = [action, *(other for other in actions if (other.verb, other.kind) == ("create", "rule"))]
+                    actions = [other for other in actions if other not in batch]
                     self._create_rules(batch)
                 else:
                     batch = [action]
                     getattr(self, f"_{action.verb}_{action.kind}".replace(" ", "_"))(action)
             except CloudError as error:
-                self.error = f"{action.verb} {action.kind} {action.name}: {error}"
+                self.error = self.error or f"{action.verb} {action.kind} {action.name}: {error}"
             else:
                 self.done += map(str, batch)
 
@@ -178,19 +193,17 @@ class Stack:
     def _change_subnet(self, action: Action) -> None:
         answer = self.cloud.put("network", f"/subnets/{action.id}", {"subnet": action.after})
         changed = observed.subnet(answer["subnet"])
-        self.state = replace(
-            self.state, subnets=tuple(changed if subnet.id == changed.id else subnet for subnet in self.state.subnets)
-        )
+        self._note(subnets=tuple(changed if subnet.id == changed.id else subnet for subnet in self.state.subnets))
 
     def _create_router(self, action: Action) -> None:
         gateway = {"network_id": action.after["external_network_id"]}
         body = self._create("/routers", "router", {"external_gateway_info": gateway})
-        self.state = replace(self.state, routers=(observed.router(body),))
+        self._note(routers=(observed.router(body),))
 
     def _change_router(self, action: Action) -> None:
         gateway = {"network_id": action.after["external_network_id"]}
         answer = self.cloud.put("network", f"/routers/{action.id}", {"router": {"external_gateway_info": gateway}})
-        self.state = replace(self.state, routers=(observed.router(answer["router"]),))
+        self._note(routers=(observed.router(answer["router"]),))
 
     def _attach_subnet(self, action: Action) -> None:
         subnet = next(s for s in ours(self.state.subnets, self.desired.cohort) if s.name == action.name)
@@ -210,7 +223,7 @@ class Stack:
 
     def _create_security_group(self, action: Action) -> None:
         body = self._create("/security-groups", "security_group", {})
-        self.state = replace(self.state, security_groups=(observed.security_group(body),))
+        self._note(security_groups=(observed.security_group(body),))
 
     def _create_rules(self, actions: list[Action]) -> None:
         group = self._own("security_groups")
@@ -254,12 +267,12 @@ class Stack:
 
     def _delete_router(self, action: Action) -> None:
         self.cloud.delete("network", f"/routers/{action.id}")
-        self.state = replace(self.state, routers=())
+        self._note(routers=())
 
     def _delete_network(self, action: Action) -> None:
         self.cloud.delete("network", f"/networks/{action.id}")
-        self.state = replace(self.state, networks=(), subnets=(), ports=())
+        self._note(networks=(), subnets=(), ports=())
 
     def _delete_security_group(self, action: Action) -> None:
         self.cloud.delete("network", f"/security-groups/{action.id}")
-        self.state = replace(self.state, security_groups=())
+        self._note(security_groups=())

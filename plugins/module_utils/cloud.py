@@ -14,9 +14,8 @@ import re
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import ContextVar, copy_context
+from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO, TypeVar
@@ -349,16 +348,6 @@ def _patiently(ask: Callable[[], Result], attempts: int) -> Result:
         time.sleep(pause)
         pause *= 2
     raise AssertionError("unreachable")
-
-
-def concurrently(function: Callable[[Any], Any], items: Iterable[Any], workers: int) -> list[Any]:
-    """Results of ``function`` for each item, in order, with at most ``workers`` at a time."""
-    items = list(items)
-    if not items:
-        return []
-    contexts = [copy_context() for _item in items]
-    with ThreadPoolExecutor(max_workers=max(1, min(workers, len(items)))) as pool:
-        return list(pool.map(lambda item, context: context.run(function, item), items, contexts))
 
 
 def _read_settings(parameters: dict[str, Any]) -> Any:

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError, concurrently
+from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError
+from ansible_collections.ouseful.coursevm.plugins.module_utils.concurrency import concurrently
 from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import Cohort, NetworkStack, Rule, normal_rule
 from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import (
     Owner,

@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Answer = TypeVar("Answer")
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 10.0
 #: This part of the time that is expected to be left is waited before the next poll.
@@ -24,17 +28,28 @@ class Pace:
     """The pace at which ``total`` things settle; begins when it is made."""
 
     def __init__(self, total: int) -> None:
-        self._started = self._news_at = time.monotonic()
+        self._started = self._news_at = self._answered_at = time.monotonic()
         self._total = self._left = total
+        self._took = 0.0
 
     @property
     def elapsed(self) -> float:
         """Seconds since the beginning."""
         return time.monotonic() - self._started
 
-    def wait(self, left: int) -> None:
-        """Sleep until the next poll is due; ``left`` is how many have not settled."""
+    def ask(self, question: Callable[[], Answer], left: int) -> Answer:
+        """What ``question`` returns, when it is time to ask it; ``left`` is how many have not settled.
+
+        What was done since the last answer counts as pause, and what the cloud was long about isn't asked again soon.
+        """
+        now = time.monotonic()
         if left != self._left:
-            self._left, self._news_at = left, time.monotonic()
-        quiet = time.monotonic() - self._news_at
-        time.sleep(pause(self.elapsed, quiet, self._total - left, left))
+            self._left, self._news_at = left, now
+        due = pause(self.elapsed, now - self._news_at, self._total - left, left)
+        time.sleep(max(0.0, self._answered_at + max(due, self._took) - now))
+        asked_at = time.monotonic()
+        try:
+            return question()
+        finally:
+            self._answered_at = time.monotonic()
+            self._took = min(LONGEST_PAUSE, self._answered_at - asked_at)

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed
-from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError, concurrently
+from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError
+from ansible_collections.ouseful.coursevm.plugins.module_utils.concurrency import concurrently
 from ansible_collections.ouseful.coursevm.plugins.module_utils.faults import explain
 from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import FloatingIP, Server
 from ansible_collections.ouseful.coursevm.plugins.module_utils.pace import Pace
@@ -249,6 +250,5 @@ class Waiting:
 
     def _poll(self, pace: Pace, left: int) -> dict[str, Server]:
         """The cohort's servers by id, when it is time to ask about the ``left`` that have not settled."""
-        pace.wait(left)
-        servers = self.cloud.poll(lambda: observed.servers(self.cloud, self.cohort))
+        servers = pace.ask(lambda: self.cloud.poll(lambda: observed.servers(self.cloud, self.cohort)), left)
         return {server.id: server for server in servers}

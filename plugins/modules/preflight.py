@@ -103,12 +103,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed, preflight
-from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import (
-    CONNECTION_ARGUMENTS,
-    Cloud,
-    CloudError,
-    concurrently,
-)
+from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import CONNECTION_ARGUMENTS, Cloud, CloudError
+from ansible_collections.ouseful.coursevm.plugins.module_utils.concurrency import concurrently
 from ansible_collections.ouseful.coursevm.plugins.module_utils.preflight import Check
 from ansible_collections.ouseful.coursevm.plugins.module_utils.running import explained
 

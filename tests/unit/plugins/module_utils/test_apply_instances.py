@@ -239,6 +239,25 @@ def test_a_server_made_again_gets_the_floating_ip_of_the_one_before(server, paus
     assert body == {"floatingip": {"port_id": "port-second"}}
 
 
+NO_PORT = (404, {"NeutronError": {"message": "Port port-ada could not be found."}})
+
+
+def test_a_floating_ip_whose_port_went_with_a_server_that_failed_is_for_the_next_one(server, pauses):
+    building = poll(server_body("ada", "BUILD"), server_body("grace"))
+    broken = poll(server_body("ada", "ERROR", fault={"message": "Disk full."}), server_body("grace"))
+    answers = [*MADE, building, PORTS, NO_PORT, ADDRESSES[1], broken, (204, ""), poll(), made("ada", "second")]
+    up, ports = poll(server_body("ada", "ACTIVE", "second")), (200, {"ports": [port("ada", "second")]})
+    results, _told = run(server, *answers, up, ports, ADDRESSES[0])
+    assert [result.error for result in results.values()] == [None, None]
+    assert posted(server, "/floatingips")[-1]["floatingip"]["port_id"] == "port-second"
+
+
+def test_a_floating_ip_whose_port_is_gone_for_good_is_told_with_the_reason(server, pauses):
+    results, _told = run(server, *MADE, UP, PORTS, NO_PORT, ADDRESSES[1])
+    assert results["ada"].error.startswith("create floating IP: HTTP 404")
+    assert "Port port-ada could not be found" in results["ada"].error
+
+
 def test_a_cloud_that_is_away_during_the_wait_is_waited_for(server, pauses):
     away = [(503, "down")] * 5
     results, told = run(server, *MADE, *away, UP, PORTS, *ADDRESSES)

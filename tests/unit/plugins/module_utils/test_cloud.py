@@ -9,6 +9,7 @@ from misbehaving import DROP, login
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import apply, cloud
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError
+from ansible_collections.ouseful.coursevm.plugins.module_utils.concurrency import concurrently
 
 
 @pytest.fixture(autouse=True)
@@ -40,9 +41,9 @@ def test_polls_are_counted_apart(server):
     def look(_number=0):
         return connected.get("network", "/ports")
 
-    cloud.concurrently(look, range(2), 2)
+    concurrently(look, range(2), 2)
     connected.poll(look)
-    connected.poll(lambda: cloud.concurrently(look, range(2), 2))
+    connected.poll(lambda: concurrently(look, range(2), 2))
     assert (connected.requests, connected.polls) == (6, 3)
 
 

@@ -35,12 +35,62 @@ def test_before_anything_settles_the_pause_grows_with_the_time():
     assert [pause(elapsed, elapsed, 0, 1) for elapsed in (0, 10, 30, 100)] == [SHORTEST_PAUSE, 2, 6, LONGEST_PAUSE]
 
 
-def test_news_are_when_fewer_are_left(monkeypatch):
-    now, slept = 0.0, []
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    monkeypatch.setattr(time, "sleep", slept.append)
+class Clock:
+    """A time that passes only while something sleeps, or as the test says."""
+
+    def __init__(self, monkeypatch):
+        self.now, self.slept = 0.0, []
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(time, "sleep", lambda seconds: (self.slept.append(seconds), self.passes(seconds)))
+
+    def passes(self, seconds):
+        """Let that time pass."""
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    return Clock(monkeypatch)
+
+
+def ask(clock, pace, left, takes=0):
+    return pace.ask(lambda: clock.passes(takes), left)
+
+
+def test_news_are_when_fewer_are_left(clock):
     pace = Pace(4)
-    for now, left in ((20.0, 4), (30.0, 1), (45.0, 1)):  # noqa: B007 (the clock reads it)
-        pace.wait(left)
-    assert slept == [4.0, 2.0, 3.0]
-    assert pace.elapsed == 45
+    ask(clock, pace, 4, takes=20 - SHORTEST_PAUSE)
+    ask(clock, pace, 1)
+    assert clock.slept == [SHORTEST_PAUSE, LONGEST_PAUSE]  # the first answer took longer than that
+    ask(clock, pace, 1)
+    assert clock.slept[2:] == [pytest.approx(0.2 * 30 / 3)]  # it is 30 s, ten of them quiet
+    assert pace.elapsed == 32
+
+
+def test_what_is_done_between_two_polls_counts_as_pause(clock):
+    pace = Pace(4)
+    clock.passes(10)
+    ask(clock, pace, 4)
+    clock.passes(1.5)
+    ask(clock, pace, 4)
+    assert clock.slept == [0, pytest.approx(0.2 * 11.5 - 1.5)]
+
+
+def test_what_the_cloud_is_long_about_is_not_asked_again_soon(clock):
+    pace = Pace(4)
+    ask(clock, pace, 4, takes=3)
+    ask(clock, pace, 4)
+    assert clock.slept == [SHORTEST_PAUSE, 3]
+
+
+def test_a_poll_that_failed_is_not_repeated_at_once(clock):
+    pace = Pace(4)
+
+    def fails():
+        clock.passes(2)
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        pace.ask(fails, 4)
+    ask(clock, pace, 4)
+    assert clock.slept == [SHORTEST_PAUSE, 2]
