@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class Floor:
     def __init__(self, cloud: Cloud, size: int, workers: int) -> None:
         self.cloud = cloud
         self.students = [f"s{number}" for number in range(1, size + 1)]
+        self.workers = workers
         self.together = partial(concurrently, lambda request: request(), workers=workers)
 
     def _get(self, service: str, path: str, key: str, **query: str) -> partial:
@@ -86,22 +88,24 @@ class Floor:
                 *(self._post("compute", "/servers", "server", {**server, "name": name}) for name in self.students),
             ]
         )
-        self._wait(
-            partial(
-                self._bind_what_has_a_port, self._get("network", "/ports", "ports", network_id=network), external, set()
-            )
-        )
+        ports = self._get("network", "/ports", "ports", network_id=network)
+        bound: dict[str, Future] = {}
+        with ThreadPoolExecutor(self.workers) as background:
+            self._wait(partial(self._bind_what_has_a_port, ports, external, bound, background))
+        for answer in bound.values():
+            answer.result()
 
-    def _bind_what_has_a_port(self, ports: partial, external: str, bound: set[str]) -> bool:
-        """Make floating IPs for the servers' ports that there are by now; whether somebody is to be waited for.
+    def _bind_what_has_a_port(
+        self, ports: partial, external: str, bound: dict[str, Future], background: Executor
+    ) -> bool:
+        """Have floating IPs made for the servers' ports that there are by now; whether somebody is to be waited for.
 
-        ``bound`` are ids of the ports that have one.
+        ``bound`` are the answers by the port's id.
         """
         there = {port["id"] for port in ports() if port["device_owner"].startswith("compute:") and port["fixed_ips"]}
-        new = there - bound
-        bound |= new
-        facts = [{"floating_network_id": external, "port_id": port} for port in new]
-        self.together([self._post("network", "/floatingips", "floatingip", fact) for fact in facts])
+        for port in there - bound.keys():
+            fact = {"floating_network_id": external, "port_id": port}
+            bound[port] = background.submit(self._post("network", "/floatingips", "floatingip", fact))
         return len(bound) < len(self.students) or bool(
             self.cloud.list("compute", "/servers", "servers", status="BUILD")
         )

@@ -95,7 +95,7 @@ options:
     type: int
     default: 600
   concurrency:
-    description: Number of requests to make at the same time.
+    description: Number of requests to make at the same time. One more asks how far the servers are, except with V(1).
     type: int
     default: 8
   retries:

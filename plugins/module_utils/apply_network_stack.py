@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -32,7 +33,8 @@ def apply(cloud: Cloud, stacks: Sequence[Stack], concurrency: int) -> None:
     # The later the look, the fewer are the others whose networks can't be seen yet.
     keep_networks()
     keep_subnets()
-    concurrently(Stack.finish, stacks, concurrency)
+    chains = [partial(stack.carry_out, actions) for stack in stacks for actions in stack.chains()]
+    concurrently(lambda chain: chain(), chains, concurrency)
 
 
 def _create_list(cloud: Cloud, stacks: Sequence[Stack], kind: str, query: Callable[[list], dict]) -> Callable[[], None]:
@@ -141,13 +143,12 @@ class Stack:
         else:
             self.done.remove(str(action))
 
-    def finish(self) -> None:
-        """Do all that remains: what concerns the security group beside the rest, each in its order."""
+    def chains(self) -> tuple[list[Action], list[Action]]:
+        """What remains to be done, each in its order: of the network, and of the security group."""
         of_group = [action for action in self.remaining if action.kind in ("security group", "rule")]
-        rest = [action for action in self.remaining if action not in of_group]
-        concurrently(self._carry_out, [rest, of_group], 2)
+        return [action for action in self.remaining if action not in of_group], of_group
 
-    def _carry_out(self, actions: list[Action]) -> None:
+    def carry_out(self, actions: list[Action]) -> None:
         """Do it in this order; rules, which Neutron takes as a list, in one request."""
         while actions and not self.error:
             action = actions.pop(0)
