@@ -190,9 +190,9 @@ class Apply:
             answer = look() if error.status == 409 and not error.is_quota else None
             if not answer:
                 raise
-        self._take_in(action.student, answer["floatingip"])
+        self._note_floating_ip(action.student, answer["floatingip"])
 
-    def _take_in(self, student: str, body: dict[str, Any]) -> None:
+    def _note_floating_ip(self, student: str, body: dict[str, Any]) -> None:
         address = observed.floating_ip(body)
         self.outcomes[student].floating_ip = address
         if student not in self.waiting.on_the_way:  # otherwise the server will be told with it
@@ -200,7 +200,7 @@ class Apply:
 
     def _bind_floating_ip(self, action: Action, port: Port) -> None:
         answer = self.cloud.put("network", f"/floatingips/{action.id}", {"floatingip": {"port_id": port.id}})
-        self._take_in(action.student, answer["floatingip"])
+        self._note_floating_ip(action.student, answer["floatingip"])
 
     # Servers
 

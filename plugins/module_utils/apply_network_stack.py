@@ -71,6 +71,11 @@ def _create_list(cloud: Cloud, stacks: Sequence[Stack], kind: str, query: Callab
     return keep if made else lambda: None
 
 
+def parted(actions: list[Action], chosen: Callable[[Action], bool]) -> tuple[list[Action], list[Action]]:
+    """Those which are chosen and the others, each in their order."""
+    return [action for action in actions if chosen(action)], [action for action in actions if not chosen(action)]
+
+
 class Stack:
     """One network stack; ``state`` and ``done`` are kept up with what is done."""
 
@@ -98,8 +103,7 @@ class Stack:
 
     def taken(self, verb: str, kind: str) -> list[Action]:
         """Those actions, which are then no longer among the remaining ones."""
-        found = [action for action in self.remaining if (action.verb, action.kind) == (verb, kind)]
-        self.remaining = [action for action in self.remaining if action not in found]
+        found, self.remaining = parted(self.remaining, lambda action: (action.verb, action.kind) == (verb, kind))
         return found
 
     def network_body(self, action: Action) -> dict[str, Any]:
@@ -119,7 +123,7 @@ class Stack:
         }
 
     def _note(self, **facts: Any) -> None:
-        """Keep the state up with what was done."""
+        """Keep the state up with what was done, of two chains at a time."""
         with self._noting:
             self.state = replace(self.state, **facts)
 
@@ -145,8 +149,7 @@ class Stack:
 
     def chains(self) -> tuple[list[Action], list[Action]]:
         """What remains to be done, each in its order: of the network, and of the security group."""
-        of_group = [action for action in self.remaining if action.kind in ("security group", "rule")]
-        return [action for action in self.remaining if action not in of_group], of_group
+        return parted(self.remaining, lambda action: action.kind not in ("security group", "rule"))
 
     def carry_out(self, actions: list[Action]) -> None:
         """Do it in this order; rules, which Neutron takes as a list, in one request."""
@@ -154,8 +157,8 @@ class Stack:
             action = actions.pop(0)
             try:
                 if (action.verb, action.kind) == ("create", "rule"):
-                    batch = [action, *(other for other in actions if (other.verb, other.kind) == ("create", "rule"))]
-                    actions = [other for other in actions if other not in batch]
+                    others, actions = parted(actions, lambda other: (other.verb, other.kind) == ("create", "rule"))
+                    batch = [action, *others]
                     self._create_rules(batch)
                 else:
                     batch = [action]
