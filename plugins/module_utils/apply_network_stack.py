@@ -94,12 +94,22 @@ class Stack:
     @property
     def begun_at(self) -> str | None:
         """When the network was made, if what each network has from the start is still to be made."""
-        planned = {action.kind for action in self.plan.actions if action.verb == "create"}
         networks = ours(self.state.networks, self.desired.cohort)
-        lacks_subnets = "subnet" in planned and not ours(self.state.subnets, self.desired.cohort)
-        if networks and (lacks_subnets or planned & {"router", "security group"}):
-            return networks[0].created_at
-        return None
+        return networks[0].created_at if networks and any(map(self._is_of_the_beginning, self.plan.actions)) else None
+
+    def _is_of_the_beginning(self, action: Action) -> bool:
+        """Whether a run that has just made the network would do this itself."""
+        match action.verb, action.kind:
+            case "create", "router" | "security group":
+                return True
+            case "create", "subnet":
+                return not ours(self.state.subnets, self.desired.cohort)
+            case "change", "router":
+                # Neutron shows a router before it has its gateway, and may yet put another one in its place.
+                return action.before["external_network_id"] is None
+            case "attach", "subnet":
+                return any(subnet.name == action.name for subnet in ours(self.state.subnets, self.desired.cohort))
+        return False
 
     def taken(self, verb: str, kind: str) -> list[Action]:
         """Those actions, which are then no longer among the remaining ones."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from misbehaving import DROP, login
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import desired, observed
@@ -38,20 +39,22 @@ def router(student):
     return {**network(student), "id": f"router-{student}", "external_gateway_info": {"network_id": "ext-1"}}
 
 
+def declared(student):
+    """The stack of one student."""
+    return desired.NetworkStack(
+        COHORT,
+        f"coursevm-demo-{student}",
+        "public",
+        (desired.Subnet(f"coursevm-demo-{student}", "10.0.0.0/24", 4),),
+        student=student,
+        has_group=False,
+    )
+
+
 def run(server, *answers, students=STUDENTS, **there):
     """Make students' networks with these answers, from nothing or from what is ``there``."""
     server.answers = list(answers)
-    wanted = [
-        desired.NetworkStack(
-            COHORT,
-            f"coursevm-demo-{student}",
-            "public",
-            (desired.Subnet(f"coursevm-demo-{student}", "10.0.0.0/24", 4),),
-            student=student,
-            has_group=False,
-        )
-        for student in students
-    ]
+    wanted = [declared(student) for student in students]
     state = observed.NetworkStackState(external_network_id="ext-1", **there)
     cloud = login(server)
     stacks = [Stack(cloud, one, state, plan(one, state)) for one in wanted]
@@ -140,3 +143,34 @@ def test_an_interface_that_is_being_attached_is_waited_for(server, pauses):
 def test_a_gateway_address_that_another_has_is_an_error(server, pauses):
     ada = attach_again(server, *[(200, {"ports": []})] * 3)
     assert "already allocated" in ada.error
+
+
+BEGAN = "2026-01-01T00:00:00Z"
+INTERFACE = observed.Port(
+    "port-1", "", None, device_id="router-ada", device_owner="network:router_interface", subnet_ids=("sub-ada",)
+)
+
+
+@pytest.mark.parametrize(
+    ("there", "begun_at"),
+    [
+        ({}, BEGAN),
+        ({"subnets": [subnet("ada")]}, BEGAN),
+        # Neutron lists a router that it is still making: it may yet remove it and make another one.
+        ({"subnets": [subnet("ada")], "routers": [router("ada") | {"external_gateway_info": None}]}, BEGAN),
+        ({"subnets": [subnet("ada")], "routers": [router("ada")]}, BEGAN),
+        ({"subnets": [subnet("ada")], "routers": [router("ada")], "ports": [INTERFACE]}, None),
+        ({"subnets": [subnet("ada") | {"enable_dhcp": False}], "routers": [router("ada")], "ports": [INTERFACE]}, None),
+        ({"subnets": [subnet("ada") | {"name": "other"}], "routers": [router("ada")]}, None),
+    ],
+)
+def test_a_network_counts_as_begun_until_it_has_all_that_its_maker_gives_it(there, begun_at):
+    seen = {
+        "subnets": tuple(map(observed.subnet, there.get("subnets", []))),
+        "routers": tuple(map(observed.router, there.get("routers", []))),
+        "ports": tuple(there.get("ports", [])),
+    }
+    networks = (observed.network(network("ada") | {"created_at": BEGAN}),)
+    state = observed.NetworkStackState(external_network_id="ext-1", networks=networks, **seen)
+    wanted = declared("ada")
+    assert Stack(None, wanted, state, plan(wanted, state)).begun_at == begun_at
