@@ -15,7 +15,6 @@ PROXY_VENV := .cache/faults
 BROWSER_VENV := .cache/browser
 SCENARIOS := $(patsubst %/molecule.yml,%.test,$(wildcard molecule/*/molecule.yml))
 JOBS      ?= 3
-FAULTS     = $(BIN)/pytest --numprocesses 3 --dist worksteal --durations=10 tests/integration/faults
 
 # The demo's own cloud and vault password; a command line or an environment that names others wins.
 # The password file is named only to what makes or needs it: ansible refuses to start on one that is not there.
@@ -91,15 +90,14 @@ molecule: $(TESTING) $(BROWSER_VENV)/.installed packages
 $(SCENARIOS): molecule/%.test:
 	@tests/molecule.sh $*
 
-# The demo first: it brings up the cloud that the others ask. Faults at last and side by side: they mostly wait
+# The demo first: it brings up the cloud and the VMs that the others ask
 integration: $(TESTING) $(PROXY_VENV)/.installed packages
 	tests/integration/dev_cloud/refuse.sh
 	$(BIN)/pytest --durations=5 tests/integration/demo
-	$(BIN)/pytest --durations=20 tests/integration --ignore tests/integration/demo --ignore tests/integration/faults
-	$(FAULTS)
+	$(BIN)/pytest --durations=20 tests/integration --ignore tests/integration/demo
 
 faults: $(TESTING) $(PROXY_VENV)/.installed  ## Every fault at every request of a run on the dev cloud (`test` does a part; log: build/faults.log)
-	COURSEVM_FAULTS=all $(FAULTS)
+	COURSEVM_FAULTS=all $(BIN)/pytest --numprocesses 3 --dist worksteal tests/integration/faults
 
 scale: $(TESTING)  ## The life of a cohort of STUDENTS=50 on the dev cloud (`test` does ten)
 	COURSEVM_STUDENTS=$(or $(STUDENTS),50) $(BIN)/pytest tests/integration/engine/test_life_of_a_cohort.py
