@@ -38,7 +38,7 @@ def talk(opened: websocket.WebSocket, number: int, done: threading.Event) -> int
             turns += 1
             if last:
                 return turns
-            done.wait(0.2)
+            done.wait(2)
     except (OSError, websocket.WebSocketException):
         return -1
 

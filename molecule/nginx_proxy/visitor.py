@@ -74,7 +74,7 @@ def talk(opened: websocket.WebSocket, number: int, until: pathlib.Path) -> int:
             return -1
         if last:
             return turn
-        time.sleep(0.05)
+        time.sleep(0.5)
     raise AssertionError
 
 
