@@ -24,7 +24,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev-cloud dev-cloud-stop dev-cloud-destroy image site verify password \
-        test lint sanity unit packages molecule integration faults scale sdk-matrix dev-cloud-test bench clean $(SCENARIOS)
+        test lint sanity unit packages molecule integration faults scale sdk-matrix dev-cloud-test bench bench-test clean $(SCENARIOS)
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,7 +63,8 @@ password: $(RUNTIME)  ## Show a student's credentials (STUDENT=ada)
 ## --- working on it ---
 
 # Molecule's hosts wait for packages, the cloud's VMs for their disks: side by side they share the time
-test: lint sanity unit  ## Everything there is
+test: $(TESTING)  ## What a change has to pass
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint sanity unit
 	$(MAKE) --no-print-directory --jobs=2 --keep-going JOBS=2 molecule integration
 
 lint: $(TESTING)
@@ -94,7 +95,7 @@ $(SCENARIOS): molecule/%.test:
 integration: $(TESTING) $(PROXY_VENV)/.installed packages
 	tests/integration/dev_cloud/refuse.sh
 	$(BIN)/pytest --durations=5 tests/integration/demo
-	$(BIN)/pytest --durations=20 tests/integration --ignore tests/integration/demo
+	$(BIN)/pytest --durations=20 tests/integration --ignore tests/integration/demo --ignore tests/integration/bench
 
 faults: $(TESTING) $(PROXY_VENV)/.installed  ## Every fault at every request of a run on the dev cloud (`test` does a part; log: build/faults.log)
 	COURSEVM_FAULTS=all $(BIN)/pytest --numprocesses 3 --dist worksteal tests/integration/faults
@@ -108,6 +109,9 @@ sdk-matrix: $(TESTING)  ## The unit tests with the oldest openstacksdk that is s
 dev-cloud-test: $(TESTING) packages  ## Break and mend a second dev cloud, and destroy it (half an hour; not part of `test`)
 	tests/integration/dev_cloud/mend.sh
 	tests/integration/dev_cloud/destroy.sh
+
+bench-test: $(TESTING)  ## Run the benchmark for one student, and interrupt it (three minutes; not part of `test`)
+	$(BIN)/pytest tests/integration/bench
 
 # An hour or so; nothing else should run on the machine. SIZES: students; PEERS: client[:repetitions]; REPORT: file
 bench: $(RUNTIME) $(PEERS_VENV)/.installed  ## Compare with other clients on the dev cloud (SIZES="10 50", PEERS=…)

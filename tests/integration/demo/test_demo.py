@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.engine.conftest import USER_CLOUD, Engine, connect
+
 REPOSITORY = Path(__file__).parents[3]
 INVENTORY = REPOSITORY / "inventories" / "demo"
 STATE = INVENTORY / ".state"
@@ -163,3 +165,13 @@ def test_no_process_of_the_vm_shows_a_secret(hosts):
     assert "jupyter" in output
     assert password not in output
     assert "argon2" not in output
+
+
+def test_the_cohort_goes_and_leaves_nothing(hosts, tmp_path):
+    """The last one: VMs that nobody asks any more would take a part of the machine from the tests that follow."""
+    engine = Engine(tmp_path, connect(USER_CLOUD))
+    engine.cohort = "demo"
+    assert len(engine.remains()["servers"]) == len(hosts)
+    gone = {"cloud": USER_CLOUD, "cohort": "demo", "state": "absent", "instances": [{"student": one} for one in hosts]}
+    ansible("ansible", "localhost", "-m", "ouseful.coursevm.cohort", "-a", json.dumps(gone))
+    assert not any(engine.remains().values())
