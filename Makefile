@@ -24,7 +24,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev-cloud dev-cloud-stop dev-cloud-destroy image site verify password \
-        test lint sanity unit packages molecule integration faults scale sdk-matrix dev-cloud-test bench bench-test clean $(SCENARIOS)
+        test lint sanity unit packages molecule integration integration/faults integration/image faults scale sdk-matrix dev-cloud-test bench bench-test clean $(SCENARIOS)
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,11 +91,18 @@ molecule: $(TESTING) $(BROWSER_VENV)/.installed packages
 $(SCENARIOS): molecule/%.test:
 	@tests/molecule.sh $*
 
-# The demo first: it brings up the cloud and the VMs that the others ask
+# The demo first: it brings up the cloud. Faults wait for the cloud most of the time, the image for its own VM
 integration: $(TESTING) $(PROXY_VENV)/.installed packages
 	tests/integration/dev_cloud/refuse.sh
 	$(BIN)/pytest --durations=5 tests/integration/demo
-	$(BIN)/pytest --durations=20 tests/integration --ignore tests/integration/demo --ignore tests/integration/bench
+	$(BIN)/pytest --durations=10 tests/integration/cohort tests/integration/engine
+	$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target integration/faults integration/image
+
+integration/faults:
+	$(BIN)/pytest --durations=10 tests/integration/faults
+
+integration/image:
+	$(BIN)/pytest --durations=10 tests/integration/image tests/integration/probe
 
 faults: $(TESTING) $(PROXY_VENV)/.installed  ## Every fault at every request of a run on the dev cloud (`test` does a part; log: build/faults.log)
 	COURSEVM_FAULTS=all $(BIN)/pytest --numprocesses 3 --dist worksteal tests/integration/faults
