@@ -24,7 +24,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev-cloud dev-cloud-stop dev-cloud-destroy image site verify password \
-        test lint sanity unit packages molecule integration integration/faults integration/image faults scale sdk-matrix dev-cloud-test bench bench-test clean $(SCENARIOS)
+        test lint sanity unit packages molecule integration integration/faults integration/image faults scale \
+        sdk-matrix dev-cloud-test bench bench-test clean $(SCENARIOS)
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,7 +92,7 @@ molecule: $(TESTING) $(BROWSER_VENV)/.installed packages
 $(SCENARIOS): molecule/%.test:
 	@tests/molecule.sh $*
 
-# The demo first: it brings up the cloud. Faults wait for the cloud most of the time, the image for its own VM
+# The demo first: it brings up the cloud. The last two use nothing of each other; the tests before them change quotas
 integration: $(TESTING) $(PROXY_VENV)/.installed packages
 	tests/integration/dev_cloud/refuse.sh
 	$(BIN)/pytest --durations=5 tests/integration/demo

@@ -1,4 +1,4 @@
-"""The demo as a newcomer runs it: `make demo`, Ctrl-C, `make demo`, once more, and questions to what it left running.
+"""The demo as a newcomer runs it: `make demo`, Ctrl-C, `make demo`, once more, questions to what it left, and its end.
 
 The first whole run is the proof in itself: its play `verify` logs in through the floating IP and has a kernel compute.
 """

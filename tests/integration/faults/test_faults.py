@@ -15,7 +15,7 @@ import pytest
 from direct import ALL, INSTANCES, STACK, STUDENTS, Direct
 
 KINDS = ["429", "503", "delay", "truncate", "reset"]
-# The first of the requests that are struck when not all are, where what the modules make is made.
+# The first of the requests that are struck when not all are: the last looks, and then what the modules make.
 FIRST = {"network_stack": 4, "instances": 6}
 
 
