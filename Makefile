@@ -24,8 +24,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev-cloud dev-cloud-stop dev-cloud-destroy image site verify password \
-        test lint sanity unit packages molecule integration integration/faults integration/image faults scale \
-        sdk-matrix dev-cloud-test bench bench-test clean $(SCENARIOS)
+        test lint sanity unit packages molecule integration integration/demo \
+        integration/engine integration/image integration/faults faults scale sdk-matrix dev-cloud-test bench bench-test clean $(SCENARIOS)
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,7 +66,7 @@ password: $(RUNTIME)  ## Show a student's credentials (STUDENT=ada)
 # Molecule's hosts wait for packages, the cloud's VMs for their disks: side by side they share the time
 test: $(TESTING)  ## What a change has to pass
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint sanity unit
-	$(MAKE) --no-print-directory --jobs=2 --keep-going JOBS=2 molecule integration
+	$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=line JOBS=2 molecule integration
 
 lint: $(TESTING)
 	$(BIN)/ruff check .
@@ -92,18 +92,21 @@ molecule: $(TESTING) $(BROWSER_VENV)/.installed packages
 $(SCENARIOS): molecule/%.test:
 	@tests/molecule.sh $*
 
-# The demo first: it brings up the cloud. The last two use nothing of each other; the tests before them change quotas
-integration: $(TESTING) $(PROXY_VENV)/.installed packages
+# The demo brings up the cloud. Engine and faults not side by side: the engine's tests change a quota
+integration: integration/demo integration/engine integration/image integration/faults
+
+integration/demo: $(TESTING) packages
 	tests/integration/dev_cloud/refuse.sh
 	$(BIN)/pytest --durations=5 tests/integration/demo
+
+integration/engine: integration/demo
 	$(BIN)/pytest --durations=10 tests/integration/cohort tests/integration/engine
-	$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target integration/faults integration/image
 
-integration/faults:
-	$(BIN)/pytest --durations=10 tests/integration/faults
-
-integration/image:
+integration/image: integration/demo
 	$(BIN)/pytest --durations=10 tests/integration/image tests/integration/probe
+
+integration/faults: integration/engine $(PROXY_VENV)/.installed
+	$(BIN)/pytest --numprocesses 2 --dist worksteal --durations=10 tests/integration/faults
 
 faults: $(TESTING) $(PROXY_VENV)/.installed  ## Every fault at every request of a run on the dev cloud (`test` does a part; log: build/faults.log)
 	COURSEVM_FAULTS=all $(BIN)/pytest --numprocesses 3 --dist worksteal tests/integration/faults

@@ -75,9 +75,7 @@ class Hosts:
         for suffix in ("", ".pub"):  # the key that molecule's playbook would make
             shutil.copy(self.directory / "credentials" / f"operator{suffix}", place / f"id_ed25519{suffix}")
         self._playbook("create.yml", number, **more)
-        # The image has no manuals, and Java's package puts links among them
-        started = "mkdir -p /usr/share/man/man1; systemctl is-system-running --wait || true"
-        execute(["podman", "exec", container(number), "sh", "-c", started])
+        execute(["podman", "exec", container(number), "sh", "-c", "systemctl is-system-running --wait || true"])
         self._write()
 
     def keep(self) -> str:
