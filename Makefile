@@ -111,7 +111,7 @@ integration/faults: integration/engine $(PROXY_VENV)/.installed
 faults: $(TESTING) $(PROXY_VENV)/.installed  ## Every fault at every request of a run on the dev cloud (`test` does a part; log: build/faults.log)
 	COURSEVM_FAULTS=all $(BIN)/pytest --numprocesses 3 --dist worksteal tests/integration/faults
 
-scale: $(TESTING)  ## The life of a cohort of STUDENTS=50 on the dev cloud (`test` does ten)
+scale: $(TESTING)  ## The life of a cohort of STUDENTS=50 on the dev cloud (`test` does six)
 	COURSEVM_STUDENTS=$(or $(STUDENTS),50) $(BIN)/pytest tests/integration/engine/test_life_of_a_cohort.py
 
 sdk-matrix: $(TESTING)  ## The unit tests with the oldest openstacksdk that is supported, and with the newest

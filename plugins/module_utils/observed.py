@@ -101,6 +101,7 @@ class Server(Resource):
     key_name: str | None = None
     config_drive: bool = False
     created_at: str = ""
+    updated_at: str = ""  # ISO 8601, UTC, by the cloud's clock
     launched: bool = True  # whether it ever ran, so that there may be a student's work on it
     fault: str | None = None
 
@@ -245,12 +246,22 @@ def rest_of_cohort(cloud: Cloud, desired: Cohort, state: CohortState, planning: 
     return replace(state, ports=found_ports, names=names, strangers=strangers)
 
 
-def servers(cloud: Cloud, cohort_name: str) -> tuple[Server, ...]:
+def server_ids(cloud: Cloud, cohort_name: str) -> set[str]:
+    """Ids of the cohort's servers, in one request that costs the cloud little."""
+    query = {"tags": ",".join(tags(cohort_name))}
+    return {body["id"] for body in cloud.list("compute", "/servers", "servers", query)}
+
+
+def servers(cloud: Cloud, cohort_name: str, changed_since: str | None = None) -> tuple[Server, ...]:
     """The cohort's servers, in one request, and one more for each that is in ERROR without a reason.
 
-    Nova's list leaves out the fault of a server that never got a host: it is in a cell of its own.
+    With ``changed_since`` (as in Server.updated_at) those alone that have changed since; who is gone is not among them,
+    since Nova forgets the tags. Nova's list leaves out the fault of a server that never got a host: it is in a cell of
+    its own.
     """
     query = {"tags": ",".join(tags(cohort_name))}
+    if changed_since:
+        query["changes-since"] = changed_since
     bodies = cloud.list("compute", "/servers/detail", "servers", query)
     unexplained = [body for body in bodies if body["status"] == "ERROR" and not body.get("fault")]
     answers = concurrently(
@@ -258,8 +269,12 @@ def servers(cloud: Cloud, cohort_name: str) -> tuple[Server, ...]:
     )
     for body, answer in zip(unexplained, answers, strict=True):
         body["fault"] = answer.get("server", {}).get("fault")
-    # Whoever has to choose one of two chooses the same as everyone else.
-    return tuple(sorted((server(body) for body in bodies), key=lambda one: (one.created_at, one.id)))
+    return tuple(sorted((server(body) for body in bodies), key=by_age))
+
+
+def by_age(server: Server) -> tuple[str, str]:
+    """Sorts servers: whoever has to choose one of two chooses the same as everyone else."""
+    return server.created_at, server.id
 
 
 def floating_ips(cloud: Cloud, cohort_name: str) -> tuple[FloatingIP, ...]:
@@ -479,6 +494,7 @@ def server(body: dict[str, Any]) -> Server:
         key_name=body.get("key_name"),
         config_drive=bool(body.get("config_drive")),
         created_at=body.get("created", ""),
+        updated_at=body.get("updated") or "",
         launched=bool(body.get("OS-SRV-USG:launched_at")),
         fault=fault.get("message"),
     )

@@ -10,12 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from ansible_collections.ouseful.coursevm.plugins.module_utils import observed
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError
 from ansible_collections.ouseful.coursevm.plugins.module_utils.concurrency import concurrently
 from ansible_collections.ouseful.coursevm.plugins.module_utils.faults import explain
+from ansible_collections.ouseful.coursevm.plugins.module_utils.followed import Followed
 from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import FloatingIP, Server
 from ansible_collections.ouseful.coursevm.plugins.module_utils.pace import Pace
 from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import Goal
@@ -95,8 +96,9 @@ class Waiting:
     def until_gone(self, servers: dict[str, str]) -> None:
         """Poll until none of the servers (id: student) is there any more."""
         pace = Pace(len(servers))
+        followed = Followed(self.cloud, self.cohort)
         while servers:
-            there = self._poll(pace, len(servers))
+            there = self._poll(pace, len(servers), followed.look_who_is_there)
             for server_id, student in list(servers.items()):
                 server = there.get(server_id)
                 if server is None:
@@ -121,12 +123,16 @@ class Waiting:
         pace = Pace(total)
         there = told = 0
         told_at = time.monotonic()
+        followed = Followed(self.cloud, self.cohort)
         known = {outcome.server.id: outcome.server for outcome in self.outcomes.values() if outcome.server}
         moving = [student for student, way in self.on_the_way.items() if way.goal]
-        concurrently(self._go_on, [s for s in moving if self._follow(s, known)], self.concurrency)
+        due = [student for student in moving if self._follow(student, known)]
+        concurrently(self._go_on, due, self.concurrency)
         while self.on_the_way:
             try:
-                servers = self._poll(pace, len(self.on_the_way))
+                # Whether one has gone, and what was just made, is told by a look at all
+                whole = bool(due) or any(way.leaving for way in self.on_the_way.values())
+                servers = self._poll(pace, len(self.on_the_way), partial(followed.look, whole=whole))
                 self._leave_to_others(servers)
                 on_poll(servers)
             except CloudError as error:
@@ -248,7 +254,6 @@ class Waiting:
         else:
             self._note(student, way)
 
-    def _poll(self, pace: Pace, left: int) -> dict[str, Server]:
+    def _poll(self, pace: Pace, left: int, look: Callable[[], dict[str, Server]]) -> dict[str, Server]:
         """The cohort's servers by id, when it is time to ask about the ``left`` that have not settled."""
-        servers = pace.ask(lambda: self.cloud.poll(lambda: observed.servers(self.cloud, self.cohort)), left)
-        return {server.id: server for server in servers}
+        return pace.ask(lambda: self.cloud.poll(look), left)

@@ -1,4 +1,4 @@
-"""From nothing to ten students (or COURSEVM_STUDENTS) and back to nothing, in the order of the tests."""
+"""From nothing to six students (or COURSEVM_STUDENTS) and back to nothing, in the order of the tests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import pytest
 
 ONE = ["ada"]
-MANY = ["ada", *(f"s{number}" for number in range(1, int(os.environ.get("COURSEVM_STUDENTS", "10"))))]
+MANY = ["ada", *(f"s{number}" for number in range(1, int(os.environ.get("COURSEVM_STUDENTS", "6"))))]
 LAST = MANY[-1]
 # CONTRIBUTING: at most 2 N + 20 requests and the polls from nothing, at most 10 when all is as declared.
 UNCHANGED_BUDGET = 10
