@@ -21,10 +21,10 @@ WHOLE_EVERY = 4
 
 
 class Followed:
-    """The cohort's servers as the last look has left them: ``servers`` by id, the oldest first."""
+    """The cohort's servers from look to look; each returns them by id, the oldest first."""
 
     def __init__(self, cloud: Cloud, cohort: str) -> None:
-        self.servers: dict[str, Server] = {}
+        self._servers: dict[str, Server] = {}
         self._cloud = cloud
         self._cohort = cohort
         self._looks_for_news = WHOLE_EVERY  # since the last whole one
@@ -36,14 +36,14 @@ class Followed:
         """
         since = None if whole or self._is_due else self._changed_since()
         changed = {server.id: server for server in observed.servers(self._cloud, self._cohort, since)}
-        return self._take(self.servers | changed if since else changed, whole=not since)
+        return self._take(self._servers | changed if since else changed, whole=not since)
 
     def look_who_is_there(self) -> dict[str, Server]:
         """The servers that are still there, as they were when they were seen in detail. Raises CloudError."""
         if self._is_due:
             return self.look()
         there = observed.server_ids(self._cloud, self._cohort)
-        known = {server_id: server for server_id, server in self.servers.items() if server_id in there}
+        known = {server_id: server for server_id, server in self._servers.items() if server_id in there}
         return self._take(known, whole=False)
 
     @property
@@ -51,12 +51,12 @@ class Followed:
         return self._looks_for_news >= WHOLE_EVERY - 1
 
     def _take(self, servers: dict[str, Server], whole: bool) -> dict[str, Server]:
-        news = servers != self.servers
+        news = servers != self._servers
         self._looks_for_news = (0 if whole else self._looks_for_news + 1) if news else WHOLE_EVERY
-        self.servers = dict(sorted(servers.items(), key=lambda item: observed.by_age(item[1])))
-        return self.servers
+        self._servers = dict(sorted(servers.items(), key=lambda item: observed.by_age(item[1])))
+        return self._servers
 
     def _changed_since(self) -> str | None:
         """By the cloud's clock, which need not be this machine's; None when it doesn't tell."""
-        newest = max((server.updated_at for server in self.servers.values()), default="")
+        newest = max((server.updated_at for server in self._servers.values()), default="")
         return f"{datetime.strptime(newest, FORMAT) - OVERLAP:{FORMAT}}" if newest else None

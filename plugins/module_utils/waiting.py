@@ -130,7 +130,7 @@ class Waiting:
         concurrently(self._go_on, due, self.concurrency)
         while self.on_the_way:
             try:
-                # Whether one has gone, and what was just made, is told by a look at all
+                # Who has gone, and what was just made, is seen for sure by a whole look only
                 whole = bool(due) or any(way.leaving for way in self.on_the_way.values())
                 servers = self._poll(pace, len(self.on_the_way), partial(followed.look, whole=whole))
                 self._leave_to_others(servers)
