@@ -24,7 +24,8 @@ class Misbehaving(BaseHTTPRequestHandler):
             self.send(*((201, self.server.token()) if password == "right" else (401, {"error": {"message": "no"}})))
             return
         self.server.seen.append((self.command, self.path, body))
-        status, *rest = (self.server.logins if self.path == "/v3/auth/tokens" else self.server.answers).pop(0)
+        answer = (self.server.logins if self.path == "/v3/auth/tokens" else self.server.answers).pop(0)
+        status, *rest = answer(self.command, body) if callable(answer) else answer
         if status == DROP:
             self.close_connection = True
             return
@@ -46,7 +47,10 @@ class Misbehaving(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """The server with its list of answers to come and of requests seen; ``logins`` come before a right one."""
+    """The server with its list of answers to come and of requests seen; ``logins`` come before a right one.
+
+    An answer that is a function is called with the request's method and body, and may take its time.
+    """
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Misbehaving)

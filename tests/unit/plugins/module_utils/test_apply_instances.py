@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from dataclasses import replace
 
 import pytest
@@ -63,7 +64,7 @@ UP_ADA = poll(server_body("ada"))
 UP = poll(*(server_body(student) for student in STUDENTS))
 
 
-def run(server, *answers, retries=1, timeout=60, names=NAMES, **facts):
+def run(server, *answers, retries=1, timeout=60, names=NAMES, concurrency=1, **facts):
     """Make two students' instances from nothing with these answers; what became of them and what was told."""
     server.answers = list(answers)
     wanted = desired.Cohort(
@@ -79,7 +80,7 @@ def run(server, *answers, retries=1, timeout=60, names=NAMES, **facts):
     state = observed.CohortState("image-1", names=names)
     results = outcomes(state, STUDENTS)
     told = []
-    options = {"timeout": timeout, "concurrency": 1, "retries": retries, "tell": told.append}
+    options = {"timeout": timeout, "concurrency": concurrency, "retries": retries, "tell": told.append}
     Apply(login(server), wanted, state, results, **options).run(plan(wanted, state))
     assert server.answers == []
     # How long it took is the machine's
@@ -118,6 +119,23 @@ def test_a_floating_ip_is_made_as_soon_as_its_port_is_there(server, pauses):
     results, told = run(server, *MADE, *answers, (200, {"ports": [port("ada")]}), ADDRESSES[0], UP)
     assert [result.floating_ip.id for result in results.values()] == ["fip-ada", "fip-grace"]
     assert told == ["grace: ACTIVE after … s (172.24.4.5)", "1 of 2 settled, … s", "ada: ACTIVE after … s (172.24.4.5)"]
+
+
+def test_the_polls_go_on_while_a_floating_ip_is_made(server, pauses):
+    polled, asked_for = threading.Event(), threading.Event()
+
+    def any_made(_method, body):
+        return made(body["server"]["name"].removeprefix("demo-"))
+
+    def both(method, _body):
+        mine, other, answer = (polled, asked_for, UP) if method == "GET" else (asked_for, polled, ADDRESSES[0])
+        mine.set()
+        return answer if other.wait(3) else (500, "the other one was not asked meanwhile")
+
+    building = poll(server_body("ada", "BUILD"), server_body("grace", "BUILD", addresses={}))
+    answers = [building, (200, {"ports": [port("ada")]}), both, both, PORTS, ADDRESSES[1]]
+    results, _told = run(server, any_made, any_made, *answers, concurrency=2)
+    assert [result.error for result in results.values()] == [None, None]
 
 
 # The development cloud has no volumes and a single fake host, so what is asked of Nova stands for what it would do.
