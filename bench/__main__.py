@@ -33,12 +33,12 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CONCURRENCIES = (2, 4, 8, 16)
 CLIENTS = (
     "coursevm",
-    *(f"floor-{workers}" for workers in CONCURRENCIES),
+    *(f"floor-{workers}{order}" for workers in CONCURRENCIES for order in ("", "-router-first")),
     "heat",
     "openstack_cloud",
     "openstack_cloud_auto_ip",
 )
-USUAL = ("coursevm:3", "floor-4:3", "floor-8:2", "heat", "openstack_cloud")
+USUAL = ("coursevm:3", "floor-4:2", "floor-8:2", "floor-8-router-first:2", "heat", "openstack_cloud")
 
 
 class BenchError(Exception):
@@ -65,7 +65,8 @@ class Peer:
             return [str(binary), str(PEERS / f"{playbook}.yml"), "--extra-vars", json.dumps(variables)]
         if self.client == "heat":
             return [str(PEERS_BIN / "python"), str(PEERS / "heat.py"), step, str(size)]
-        return [sys.executable, str(PEERS / "floor.py"), step, str(size), self.client.removeprefix("floor-")]
+        _floor, workers, *order = self.client.split("-", 2)
+        return [sys.executable, str(PEERS / "floor.py"), step, str(size), workers, *order]
 
 
 def parse_peer(text: str) -> Peer:

@@ -2,7 +2,7 @@
 
 It checks nothing, repeats nothing and marks nothing as its own, so it is no way to work.
 
-Usage: floor.py cold|unchanged|teardown SIZE CONCURRENCY
+Usage: floor.py cold|unchanged|teardown SIZE CONCURRENCY [router-first]
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ PATIENCE = 600  # seconds
 
 
 class Floor:
-    """The cohort, `workers` requests at a time."""
+    """The cohort, `workers` requests at a time; `router_first`: no server before its subnet is on the router."""
 
-    def __init__(self, cloud: Cloud, size: int, workers: int) -> None:
+    def __init__(self, cloud: Cloud, size: int, workers: int, *, router_first: bool) -> None:
         self.cloud = cloud
+        self.router_first = router_first
         self.students = [f"s{number}" for number in range(1, size + 1)]
         self.workers = workers
         self.together = partial(concurrently, lambda request: request(), workers=workers)
@@ -83,14 +84,15 @@ class Floor:
             ]
         )
         interface = {"subnet_id": made["subnet"]["id"]}
+        attach = partial(self.cloud.call, "network", "PUT", f"/routers/{router}/add_router_interface", interface)
         server = {"imageRef": images[0]["id"], "flavorRef": flavor, "availability_zone": COHORT["bench_zone"]}
         server |= {"networks": [{"uuid": network}], "security_groups": [{"name": group}]}
-        self.together(
-            [
-                partial(self.cloud.call, "network", "PUT", f"/routers/{router}/add_router_interface", interface),
-                *(self._post("compute", "/servers", "server", {**server, "name": name}) for name in self.students),
-            ]
-        )
+        servers = [self._post("compute", "/servers", "server", {**server, "name": name}) for name in self.students]
+        if self.router_first:
+            attach()
+            self.together(servers)
+        else:
+            self.together([attach, *servers])
         ports = self._get("network", "/ports", "ports", network_id=network)
         bound: dict[str, Future] = {}
         with ThreadPoolExecutor(self.workers) as background:
@@ -156,10 +158,10 @@ class Floor:
         )
 
 
-def main(step: str, size: str, workers: str) -> None:
+def main(step: str, size: str, workers: str, *order: str) -> None:
     """Carry out one step."""
     cloud = Cloud(credentials(Path(os.environ["OS_CLIENT_CONFIG_FILE"]), os.environ["OS_CLOUD"]))
-    getattr(Floor(cloud, int(size), int(workers)), step)()
+    getattr(Floor(cloud, int(size), int(workers), router_first="router-first" in order), step)()
 
 
 if __name__ == "__main__":
