@@ -65,7 +65,7 @@ options:
   require_cloud:
     description:
       - Whether it is an error when the cloud cannot be asked. Otherwise it is a warning, and the hosts come from the
-        roster alone.
+        roster alone, or without the floating IPs that only Neutron knows.
     type: bool
     default: false
 """
@@ -141,7 +141,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             self._add_host(group, student, instances.get(student["id"]))
 
     def _ask(self, cloud: str, cohort: str) -> tuple[list[t.Any], dict[str, str]]:
-        """The cohort's servers and the floating IPs of their ids; a warning and none when the cloud cannot be asked."""
+        """The cohort's servers and the floating IPs of their ids; a warning where the cloud doesn't tell."""
         # openstacksdk takes a while to import: only where a cloud is to be asked.
         from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import (  # noqa: PLC0415
             IMPORT_ERROR,
@@ -156,13 +156,21 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             servers = connection.list(
                 "compute", "/servers/detail", "servers", {"tags": ",".join(ownership.tags(cohort))}
             )
-            # Nova hears of a new floating IP some seconds after Neutron
-            return servers, {} if all(map(floating_ip, servers)) else floating_ips(connection)
         except CloudError as error:
-            if self.get_option("require_cloud"):
-                raise AnsibleParserError(str(error)) from None
-            self.display.warning(f"{cohort}: hosts come from the roster alone, without addresses. {error}")
+            self._do_without(f"{cohort}: hosts come from the roster alone, without addresses", error)
             return [], {}
+        # Nova hears of a new floating IP some seconds after Neutron
+        unknown = [server["name"] for server in servers if not floating_ip(server)]
+        try:
+            return servers, floating_ips(connection) if unknown else {}
+        except CloudError as error:
+            self._do_without(f"{cohort}: no floating IP is known of {', '.join(unknown)}", error)
+            return servers, {}
+
+    def _do_without(self, what: str, error: Exception) -> None:
+        if self.get_option("require_cloud"):
+            raise AnsibleParserError(str(error)) from None
+        self.display.warning(f"{what}. {error}")
 
     def _add_groups(self, cohort: str, **variables: t.Any) -> str:
         """Adds the groups and the variables of the cohort; returns the name of the cohort's group."""

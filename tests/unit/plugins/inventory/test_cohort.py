@@ -21,7 +21,7 @@ STUDENTS = [{"id": "grace", "group": "A"}, {"id": "ada", "group": "B"}, {"id": "
 NO_CLOUD = {"OS_CLIENT_CONFIG_FILE": "/nonexistent/clouds.yaml"}
 
 
-def server(student: str | None, number: int = 1, created: str = "2026-10-01T08:00:00Z", addresses: dict | None = None):
+def vm_of(student: str | None, number: int = 1, created: str = "2026-10-01T08:00:00Z", addresses: dict | None = None):
     """As the compute service describes a server, as far as the inventory reads it."""
     return {
         "id": f"00000000-{number:04}",
@@ -40,7 +40,7 @@ def test_an_instance_belongs_to_its_student():
             {"addr": "192.0.2.7", "version": 4, "OS-EXT-IPS:type": "floating"},
         ]
     }
-    instances, strays = cohort.join(STUDENTS, [server("ada", addresses=addresses), server("grace", 2)], {})
+    instances, strays = cohort.join(STUDENTS, [vm_of("ada", addresses=addresses), vm_of("grace", 2)], {})
     assert instances["ada"] == {
         "id": "00000000-0001",
         "name": "tm351-ada",
@@ -53,13 +53,13 @@ def test_an_instance_belongs_to_its_student():
 
 
 def test_the_network_service_knows_of_floating_ips_that_the_compute_service_does_not():
-    instances, strays = cohort.join(STUDENTS, [server("ada"), server("eve", 2)], {"00000000-0001": "192.0.2.7"})
+    instances, strays = cohort.join(STUDENTS, [vm_of("ada"), vm_of("eve", 2)], {"00000000-0001": "192.0.2.7"})
     assert instances["ada"]["floating_ip"] == "192.0.2.7"
     assert strays[0]["floating_ip"] is None
 
 
 def test_of_two_instances_the_older_is_the_students():
-    servers = [server("ada", 1, "2026-10-02T08:00:00Z"), server("ada", 2, "2026-10-01T08:00:00Z")]
+    servers = [vm_of("ada", 1, "2026-10-02T08:00:00Z"), vm_of("ada", 2, "2026-10-01T08:00:00Z")]
     instances, strays = cohort.join(STUDENTS, servers, {})
     assert instances["ada"]["id"] == "00000000-0002"
     assert [(stray["student"], stray["id"]) for stray in strays] == [("ada", "00000000-0001")]
@@ -67,7 +67,7 @@ def test_of_two_instances_the_older_is_the_students():
 
 @given(st.lists(st.tuples(st.sampled_from(["ada", "grace", "eve", None]), st.integers(0, 3)), max_size=8))
 def test_every_instance_is_a_students_or_a_stray(found):
-    servers = [server(student, number, f"2026-10-0{day + 1}T08:00:00Z") for number, (student, day) in enumerate(found)]
+    servers = [vm_of(student, number, f"2026-10-0{day + 1}T08:00:00Z") for number, (student, day) in enumerate(found)]
     instances, strays = cohort.join(STUDENTS, servers, {})
     named = [instance["id"] for instance in instances.values()] + [stray["id"] for stray in strays]
     assert sorted(named) == [each["id"] for each in servers]
@@ -144,6 +144,28 @@ def test_a_cloud_that_is_not_there_is_a_warning(inventory):
     listed, warnings = inventory("cohort: tm351\ncloud: faculty\n")
     assert "No cloud is called 'faculty'" in warnings
     assert listed["coursevm_cohort_tm351"]["hosts"] == ["grace", "ada"]
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_a_network_service_that_refuses_costs_the_addresses_that_only_it_knows(inventory, server, tmp_path, required):
+    known = {"tm351": [{"addr": "172.24.4.9", "OS-EXT-IPS:type": "floating"}]}
+    servers = [vm_of("grace", 1), vm_of("ada", 2, addresses=known)]
+    server.answers = [(200, {"servers": servers}), (403, "not allowed")]
+    clouds = tmp_path / "clouds.yaml"
+    auth = {"auth_url": server.url, "username": "u", "password": "right", "project_name": "p"}
+    auth |= {"user_domain_name": "Default", "project_domain_name": "Default"}
+    clouds.write_text(json.dumps({"clouds": {"faculty": {"auth": auth}}}))
+    config = f"cohort: tm351\ncloud: faculty\nrequire_cloud: {required}\n"
+    listed, warnings = inventory(config, OS_CLIENT_CONFIG_FILE=str(clouds))
+    assert "HTTP 403 from the network service of cloud 'faculty'" in warnings
+    if required:
+        assert listed is None
+        return
+    assert "tm351: no floating IP is known of tm351-grace." in warnings
+    hosts = listed["_meta"]["hostvars"]
+    assert hosts["ada"]["ansible_host"] == {"__ansible_unsafe": "172.24.4.9"}
+    assert hosts["grace"]["coursevm_instance"]["name"] == {"__ansible_unsafe": "tm351-grace"}
+    assert "ansible_host" not in hosts["grace"]
 
 
 @pytest.mark.parametrize(
