@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import configparser
 import difflib
 import fcntl
 import itertools
@@ -88,6 +89,13 @@ def parse_size(text: str) -> int:
     return int(text)
 
 
+def poll_interval() -> str:
+    """Seconds between Ansible's looks at a running module: this repository's setting, for all clients."""
+    settings = configparser.ConfigParser()
+    settings.read(REPOSITORY / "ansible.cfg")
+    return settings["defaults"]["internal_poll_interval"]
+
+
 def open_cloud() -> tuple[Cloud, dict[str, str]]:
     """The dev cloud's administrator, who makes the benchmark's project."""
     try:
@@ -135,7 +143,7 @@ class Bench:
         self.results: list[Result] = []
         self.notes: list[str] = []
         defaults = directory / "ansible.cfg"
-        defaults.write_text("[defaults]\ninternal_poll_interval = 0.02\n")  # as in the repository's, for all clients
+        defaults.write_text(f"[defaults]\ninternal_poll_interval = {poll_interval()}\n")
         clouds = directory / "clouds.yaml"
         clouds.touch(mode=0o600)
         entry = {"auth": project.auth, "region_name": "RegionOne", "identity_api_version": 3, "api_timeout": 120}

@@ -9,13 +9,11 @@ import subprocess
 import sys
 import uuid
 
-import openstack
 import pytest
 import yaml
 
-ROOT = pathlib.Path(__file__).parents[3]
-CLOUDS = pathlib.Path(os.environ.get("OS_CLIENT_CONFIG_FILE", "/var/lib/coursevm/dev_cloud/clouds.yaml"))
-CLOUD = "coursevm-dev"
+from tests.integration.conftest import ADMIN_CLOUD, CLOUDS, REPOSITORY, USER_CLOUD, connect
+
 LAUNCH = {"image": "fake-image", "flavor": "m1.nano", "external_network": "public"}
 
 
@@ -31,12 +29,12 @@ class Cohort:
         environment = {**os.environ, "OS_CLIENT_CONFIG_FILE": str(clouds), "ANSIBLE_STDOUT_CALLBACK": "minimal"}
         environment |= {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_PYTHON_INTERPRETER": sys.executable}
         command = [sys.executable, "-m", f"ansible.cli.{tool}", *arguments]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
         assert "Traceback" not in done.stdout + done.stderr
         return done.returncode, done.stdout, " ".join(done.stderr.split())
 
     def module(self, name: str, clouds: pathlib.Path = CLOUDS, **arguments) -> dict:
-        arguments = {"cloud": CLOUD, "cohort": self.name, **arguments}
+        arguments = {"cloud": USER_CLOUD, "cohort": self.name, **arguments}
         options = ["localhost", "-i", "localhost,", "-c", "local", "-m", f"ouseful.coursevm.{name}"]
         _, output, _ = self.run("adhoc", *options, "-a", json.dumps(arguments), clouds=clouds)
         return json.loads(output.partition(" => ")[2])
@@ -47,7 +45,7 @@ class Cohort:
     def inventory(self, roster: list[str], clouds: pathlib.Path = CLOUDS, **options) -> tuple[dict, str]:
         """What ansible-inventory lists ({} when it fails), and the warnings and errors."""
         (self.directory / "students.csv").write_text("\n".join(["id", *roster]))
-        config = {"plugin": "ouseful.coursevm.cohort", "cohort": self.name, "cloud": CLOUD, **options}
+        config = {"plugin": "ouseful.coursevm.cohort", "cohort": self.name, "cloud": USER_CLOUD, **options}
         file = self.directory / "cohort.yml"
         file.write_text(json.dumps(config))
         status, output, errors = self.run("inventory", "-i", str(file), "--list", clouds=clouds)
@@ -55,10 +53,8 @@ class Cohort:
 
 
 @pytest.fixture(scope="module")
-def cohort(tmp_path_factory):
+def cohort(tmp_path_factory, cloud):
     """A cohort with VMs for ada and grace on the fake compute host; nothing of it is left at the end."""
-    if not CLOUDS.exists():
-        pytest.fail(f"{CLOUDS} is not there: start the development cloud first (playbooks/dev_cloud.yml)")
     made = Cohort(tmp_path_factory.mktemp("cohort"))
     network = f"coursevm-{made.name}"
     students = [{"student": "ada"}, {"student": "grace"}]
@@ -86,7 +82,7 @@ def broken_clouds(tmp_path):
 
     def write(**auth) -> pathlib.Path:
         settings = yaml.safe_load(CLOUDS.read_text())
-        settings["clouds"][CLOUD]["auth"] |= auth
+        settings["clouds"][USER_CLOUD]["auth"] |= auth
         file = tmp_path / "clouds.yaml"
         file.write_text(yaml.safe_dump(settings))
         return file
@@ -149,10 +145,9 @@ def test_preflight_names_everything_that_is_wrong(cohort):
 
 
 @pytest.fixture
-def poor_clouds(cohort, broken_clouds, monkeypatch):
+def poor_clouds(cohort, broken_clouds):
     """A clouds.yaml for a user who may only look, in a project of its own that is short of everything."""
-    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(CLOUDS))
-    admin = openstack.connect(cloud=f"{CLOUD}-admin")
+    admin = connect(ADMIN_CLOUD)
     project = admin.identity.create_project(name=f"{cohort.name}-poor", domain_id="default")
     user = None
     try:
@@ -163,7 +158,7 @@ def poor_clouds(cohort, broken_clouds, monkeypatch):
         settings = {"username": user.name, "password": user.password, "project_name": project.name}
         yield broken_clouds(**settings)
     finally:
-        admin = openstack.connect(cloud=f"{CLOUD}-admin")  # keystone ends connections that are long idle
+        admin = connect(ADMIN_CLOUD)  # keystone ends connections that are long idle
         admin.delete_compute_quotas(project.id)
         admin.delete_network_quotas(project.id)
         if user:
@@ -204,5 +199,5 @@ def test_a_login_that_fails(cohort, broken_clouds, auth, said):
 
 def test_an_unknown_cloud_names_the_known_ones(cohort):
     result = cohort.preflight(["mary"], cloud="coursevm-dve")
-    assert f"closest: {CLOUD}" in result["msg"]
-    assert CLOUD in cohort.inventory(["ada"], cloud="coursevm-dve")[1]
+    assert f"closest: {USER_CLOUD}" in result["msg"]
+    assert USER_CLOUD in cohort.inventory(["ada"], cloud="coursevm-dve")[1]

@@ -17,15 +17,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.engine.conftest import USER_CLOUD, Engine, connect
+from tests.integration.conftest import CLOUDS, REPOSITORY, USER_CLOUD, connect
+from tests.integration.engine.conftest import Engine
 
-REPOSITORY = Path(__file__).parents[3]
 INVENTORY = REPOSITORY / "inventories" / "demo"
 STATE = INVENTORY / ".state"
-DEV_CLOUD_CLOUDS = Path("/var/lib/coursevm/dev_cloud/clouds.yaml")
 # Without make, which sets its own
 ENVIRONMENT = {
-    "OS_CLIENT_CONFIG_FILE": str(DEV_CLOUD_CLOUDS),
+    "OS_CLIENT_CONFIG_FILE": str(CLOUDS),
     "ANSIBLE_VAULT_PASSWORD_FILE": str(STATE / "vault-password"),
 }
 RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)

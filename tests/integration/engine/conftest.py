@@ -14,9 +14,7 @@ from pathlib import Path
 import openstack
 import pytest
 
-REPOSITORY = Path(__file__).parents[3]
-CLOUDS = Path(os.environ.get("OS_CLIENT_CONFIG_FILE", "/var/lib/coursevm/dev_cloud/clouds.yaml"))
-USER_CLOUD, ADMIN_CLOUD = "coursevm-dev", "coursevm-dev-admin"
+from tests.integration.conftest import CLOUDS, REPOSITORY, USER_CLOUD
 
 
 @dataclass
@@ -135,26 +133,6 @@ class Engine:
     def port_of(self, student):
         """Id of the port that a student's server is on."""
         return next(self.cloud.network.ports(device_id=self.server(student).id)).id
-
-
-def connect(name: str) -> openstack.connection.Connection:
-    """A connection of the tests' own."""
-    os.environ["OS_CLIENT_CONFIG_FILE"] = str(CLOUDS)
-    return openstack.connect(cloud=name)
-
-
-@pytest.fixture(scope="session")
-def cloud():
-    """The development cloud as its ordinary user sees it."""
-    if not CLOUDS.exists():
-        pytest.fail(f"{CLOUDS} is not there: start the development cloud first (playbooks/dev_cloud.yml)")
-    return connect(USER_CLOUD)
-
-
-@pytest.fixture(scope="session")
-def admin(cloud):
-    """The development cloud as its administrator sees it."""
-    return connect(ADMIN_CLOUD)
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,8 @@ import pytest
 import requests
 from direct import STUDENTS, Direct
 
-from tests.integration.engine.conftest import cloud  # noqa: F401 - a fixture
+from tests.integration.conftest import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[3]
 MITMDUMP = REPOSITORY / ".cache" / "faults" / "bin" / "mitmdump"
 CONTROL = "http://faults.invalid/"
 COUNTED = "faults"
@@ -67,7 +66,7 @@ def proxy(tmp_path_factory):
 
 
 @pytest.fixture
-def new_cohort(tmp_path, cloud):  # noqa: F811 - the fixture of that name
+def new_cohort(tmp_path, cloud):
     """Make a cohort with a name of its own; nothing of any is left at the end."""
     made = []
 

@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 
-from tests.integration.engine.conftest import CLOUDS, REPOSITORY, USER_CLOUD, Engine
+from tests.integration.conftest import CLOUDS, REPOSITORY, USER_CLOUD
+from tests.integration.engine.conftest import Engine
 
 # Seconds that the modules wait for an answer: less than the proxy's delay, more than the cloud ever needs.
 API_TIMEOUT = 12

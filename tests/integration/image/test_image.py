@@ -14,8 +14,7 @@ from pathlib import Path
 import openstack
 import pytest
 
-REPOSITORY = Path(__file__).parents[3]
-CLOUDS = Path(os.environ.get("OS_CLIENT_CONFIG_FILE", "/var/lib/coursevm/dev_cloud/clouds.yaml"))
+from tests.integration.conftest import CLOUDS, REPOSITORY, USER_CLOUD
 
 
 class Images:
@@ -28,7 +27,7 @@ class Images:
 
     def run(self, check=False, **options):
         """The module's result."""
-        arguments = {"cloud": "coursevm-dev", "name": self.name, "disk_format": "raw", **options}
+        arguments = {"cloud": USER_CLOUD, "name": self.name, "disk_format": "raw", **options}
         output = subprocess.run(
             [
                 str(Path(sys.executable).with_name("ansible")),
@@ -60,12 +59,9 @@ class Images:
 
 
 @pytest.fixture(scope="module")
-def images(tmp_path_factory):
+def images(tmp_path_factory, cloud):
     """An image that is gone afterwards."""
-    if not CLOUDS.exists():
-        pytest.skip(f"no development cloud: {CLOUDS} is missing")
-    os.environ["OS_CLIENT_CONFIG_FILE"] = str(CLOUDS)
-    image = Images(tmp_path_factory.mktemp("images"), openstack.connect(cloud="coursevm-dev"))
+    image = Images(tmp_path_factory.mktemp("images"), cloud)
     yield image
     for leftover in image.found():
         image.cloud.image.delete_image(leftover)
