@@ -92,20 +92,25 @@ molecule: $(TESTING) $(BROWSER_VENV)/.installed packages
 $(SCENARIOS): molecule/%.test:
 	@tests/molecule.sh $*
 
-# The demo brings up the cloud. Engine and faults not side by side: the engine's tests change a quota
 integration: integration/demo integration/engine integration/image integration/faults
+
+# The demo brings up the cloud. Engine and faults not side by side: the engine's tests change a quota. One alone waits for none
+ifneq ($(filter integration,$(MAKECMDGOALS)),)
+integration/engine integration/image: integration/demo
+integration/faults: integration/engine
+endif
 
 integration/demo: $(TESTING) packages
 	tests/integration/dev_cloud/refuse.sh
 	$(BIN)/pytest --durations=5 tests/integration/demo
 
-integration/engine: integration/demo
+integration/engine: $(TESTING)
 	$(BIN)/pytest --durations=10 tests/integration/cohort tests/integration/engine
 
-integration/image: integration/demo
+integration/image: $(TESTING) packages
 	$(BIN)/pytest --durations=10 tests/integration/image tests/integration/probe
 
-integration/faults: integration/engine $(PROXY_VENV)/.installed
+integration/faults: $(TESTING) $(PROXY_VENV)/.installed
 	$(BIN)/pytest --numprocesses 2 --dist worksteal --durations=10 tests/integration/faults
 
 faults: $(TESTING) $(PROXY_VENV)/.installed  ## Every fault at every request of a run on the dev cloud (`test` does a part; log: build/faults.log)
