@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import configparser
 import difflib
 import fcntl
 import itertools
@@ -23,6 +22,7 @@ from bench.bare import Cloud, Refused, credentials
 from bench.measure import AccessLogs, Command, Cost, MeasureError, cost
 from bench.project import NAME, Project, in_words
 from bench.report import STEPS, Result, markdown
+from bench.settings import setting
 
 REPOSITORY = Path(__file__).parents[1]
 PEERS = Path(__file__).parent / "peers"
@@ -89,13 +89,6 @@ def parse_size(text: str) -> int:
     return int(text)
 
 
-def poll_interval() -> str:
-    """Seconds between Ansible's looks at a running module: this repository's setting, for all clients."""
-    settings = configparser.ConfigParser()
-    settings.read(REPOSITORY / "ansible.cfg")
-    return settings["defaults"]["internal_poll_interval"]
-
-
 def open_cloud() -> tuple[Cloud, dict[str, str]]:
     """The dev cloud's administrator, who makes the benchmark's project."""
     try:
@@ -143,7 +136,7 @@ class Bench:
         self.results: list[Result] = []
         self.notes: list[str] = []
         defaults = directory / "ansible.cfg"
-        defaults.write_text(f"[defaults]\ninternal_poll_interval = {poll_interval()}\n")
+        defaults.write_text(f"[defaults]\ninternal_poll_interval = {setting('internal_poll_interval')}\n")
         clouds = directory / "clouds.yaml"
         clouds.touch(mode=0o600)
         entry = {"auth": project.auth, "region_name": "RegionOne", "identity_api_version": 3, "api_timeout": 120}

@@ -14,7 +14,6 @@ hosts' base image. bench/README.md says what the figures are.
 from __future__ import annotations
 
 import argparse
-import configparser
 import os
 import re
 import sys
@@ -25,6 +24,7 @@ from pathlib import Path
 from bench.configure_report import Run, page, tally
 from bench.configured_hosts import BIN, REPOSITORY, BenchError, Hosts, execute
 from bench.measure import Command, run
+from bench.settings import setting
 
 COUNTING_SSH = '#!/bin/sh\necho ssh >>"$COURSEVM_TALLY"\nexec ssh "$@"\n'
 NOW = "now"
@@ -96,13 +96,11 @@ def measure(hosts: Hosts, counts: list[int], rounds: int, trees: dict[str, str])
 def facts(arguments: argparse.Namespace) -> dict[str, str]:
     """What one needs to know of a measurement."""
     described = execute(["git", "describe", "--always", "--dirty", "--exclude=*"]).strip()
-    settings = configparser.ConfigParser()
-    settings.read(REPOSITORY / "ansible.cfg")
     return {
         "when": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "machine": f"{os.cpu_count()} cores, shared by Ansible and all hosts",
         "load of the machine before, 1 minute": f"{os.getloadavg()[0]:.1f}",
-        "course": f"inventories/{arguments.course}, {settings['defaults']['forks']} forks",
+        "course": f"inventories/{arguments.course}, {setting('forks')} forks",
         NOW: described,
         **({BEFORE: execute(["git", "rev-parse", "--short", arguments.before]).strip()} if arguments.before else {}),
         "rounds": f"{arguments.rounds}, of which the least is shown",

@@ -59,6 +59,17 @@ class Server(ThreadingHTTPServer):
         self.seen = []
         self.url = f"http://127.0.0.1:{self.server_port}"
 
+    def auth(self, password="right"):
+        """What a clouds.yaml says under ``auth`` to log in."""
+        return {
+            "auth_url": self.url,
+            "username": "u",
+            "password": password,
+            "project_name": "p",
+            "user_domain_name": "Default",
+            "project_domain_name": "Default",
+        }
+
     def token(self):
         """The body of a token, with the catalogue."""
         paths = {"network": "/net", "compute": "/compute/v2.1", "image": "/img"}
@@ -78,12 +89,4 @@ class Server(ThreadingHTTPServer):
 
 def login(server, password="right", **parameters):
     """Log in at the server."""
-    auth = {
-        "auth_url": server.url,
-        "username": "u",
-        "password": password,
-        "project_name": "p",
-        "user_domain_name": "Default",
-        "project_domain_name": "Default",
-    }
-    return Cloud({"auth": auth, "api_timeout": 5, **parameters})
+    return Cloud({"auth": server.auth(password), "api_timeout": 5, **parameters})

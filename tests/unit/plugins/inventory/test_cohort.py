@@ -152,9 +152,7 @@ def test_a_network_service_that_refuses_costs_the_addresses_that_only_it_knows(i
     servers = [vm_of("grace", 1), vm_of("ada", 2, addresses=known)]
     server.answers = [(200, {"servers": servers}), (403, "not allowed")]
     clouds = tmp_path / "clouds.yaml"
-    auth = {"auth_url": server.url, "username": "u", "password": "right", "project_name": "p"}
-    auth |= {"user_domain_name": "Default", "project_domain_name": "Default"}
-    clouds.write_text(json.dumps({"clouds": {"faculty": {"auth": auth}}}))
+    clouds.write_text(json.dumps({"clouds": {"faculty": {"auth": server.auth()}}}))
     config = f"cohort: tm351\ncloud: faculty\nrequire_cloud: {required}\n"
     listed, warnings = inventory(config, OS_CLIENT_CONFIG_FILE=str(clouds))
     assert "HTTP 403 from the network service of cloud 'faculty'" in warnings
