@@ -53,7 +53,9 @@ for path, text in json.load(sys.stdin).items():
   done <$state/passwords
   # keystone and placement stay under uwsgi, with as many processes as two cores can feed. One thread each: libraries of theirs
   # import eventlet, whereupon oslo.log guards its files by a pipe, and threads that log at once may wait for it for good.
-  sed -i -e 's/^processes = .*/processes = 3/' -e 's/^threads = .*/threads = 1/' /etc/keystone/keystone-uwsgi.ini
+  # Keystone's closes every connection without saying so, unlike placement's: a client that sends meanwhile is reset.
+  sed -i -e 's/^processes = .*/processes = 3/' -e 's/^threads = .*/threads = 1/' -e '/^rem-header = /a add-header = Connection: close' \
+    /etc/keystone/keystone-uwsgi.ini
   sed -i -e 's/^processes = .*/processes = 2/' -e 's/^threads = .*/threads = 1/' /etc/placement/placement-api-uwsgi.ini
 }
 

@@ -158,7 +158,6 @@ def poor_clouds(cohort, broken_clouds):
         settings = {"username": user.name, "password": user.password, "project_name": project.name}
         yield broken_clouds(**settings)
     finally:
-        admin = connect(ADMIN_CLOUD)  # keystone ends connections that are long idle
         admin.delete_compute_quotas(project.id)
         admin.delete_network_quotas(project.id)
         if user:
