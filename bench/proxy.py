@@ -163,8 +163,12 @@ def main() -> int:
         print("wrk is missing: apt-get install wrk", file=sys.stderr)
         return 2
     if not arguments.inside:
-        molecule = [str(Path(sys.executable).with_name("molecule")), "converge", "--scenario-name", SCENARIO]
-        subprocess.run(molecule, cwd=REPOSITORY, check=True)
+        programs = Path(sys.executable).parent
+        environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}  # molecule calls ansible-config by its name
+        molecule = [programs / "molecule", "converge", "--scenario-name", SCENARIO]
+        if subprocess.run(molecule, cwd=REPOSITORY, env=environment, check=False).returncode:
+            print("molecule could not provide the host: see above.", file=sys.stderr)
+            return 1
         inside = ["ip", "netns", "exec", NAMESPACE, sys.executable, "-m", "bench.proxy", "--inside", *sys.argv[1:]]
         return subprocess.run(inside, check=False).returncode
     facts = {
