@@ -164,7 +164,8 @@ def main() -> int:
         return 2
     if not arguments.inside:
         programs = Path(sys.executable).parent
-        environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}  # molecule calls ansible-config by its name
+        # molecule calls ansible-config by its name
+        environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
         molecule = [programs / "molecule", "converge", "--scenario-name", SCENARIO]
         if subprocess.run(molecule, cwd=REPOSITORY, env=environment, check=False).returncode:
             print("molecule could not provide the host: see above.", file=sys.stderr)
