@@ -15,18 +15,27 @@ except ImportError:
     argon2 = None
 
 PREFIX = "argon2:"  # Jupyter names the method in front of the hash
+# Passes, KiB and threads: as Jupyter has them (jupyter_server.auth.security)
+COST = {"rounds": 10, "memory_cost": 10240, "parallelism": 8}
 MODULE = "ouseful.coursevm.jupyter_password"
 
 
 def make_hash(password: str) -> str:
     """Return a fresh hash in Jupyter's notation, as costly as those that Jupyter makes itself."""
-    return PREFIX + argon2.using(type="ID", time_cost=10, memory_cost=10240, parallelism=8).hash(password)
+    return PREFIX + argon2.using(type="ID", **COST).hash(password)
 
 
 def fits(password: str, hashed_password: str) -> bool:
-    """Tell whether the hash is an argon2 hash of the password. Any other hash does not fit, nor does a damaged one."""
+    """Tell whether the hash is an argon2 hash of the password. Any other hash does not fit, nor does a damaged one.
+
+    Nor does one that costs more than Jupyter's: the student may write the file, and the operator's machine computes.
+    """
+    if not hashed_password.startswith(PREFIX):
+        return False
+    bare = hashed_password.removeprefix(PREFIX)
     try:
-        return hashed_password.startswith(PREFIX) and argon2.verify(password, hashed_password.removeprefix(PREFIX))
+        found = argon2.from_string(bare)
+        return all(getattr(found, name) <= most for name, most in COST.items()) and argon2.verify(password, bare)
     except ValueError:
         return False
 

@@ -14,7 +14,7 @@ description:
     C(PasswordIdentityProvider.hashed_password), and nothing but the hash.
   - The password does not leave the control machine. There it is compared with the hash that is in the file,
     so that an unchanged password is no change.
-  - A hash of another kind (sha1, sha256) or a damaged one is replaced.
+  - A hash of another kind (sha1, sha256), a damaged one, or one that costs more than Jupyter's own is replaced.
 requirements:
   - passlib or libpass, and argon2-cffi, on the control machine
 options:
@@ -32,7 +32,7 @@ options:
     type: str
   settings:
     description:
-      - Everything else that the file holds, by class and trait.
+      - Everything else that the file holds, by class and trait. With it, a damaged file is replaced.
       - Without it, whatever else is in the file stays as it is.
     type: dict
   owner:
@@ -81,11 +81,23 @@ KEY = "hashed_password"
 
 
 def read_settings(text: str) -> dict:
-    """Return the settings in the text of a JSON configuration file; ValueError when it holds no JSON object."""
-    settings = json.loads(text) if text.strip() else {}
+    """Return the settings in the text of a JSON configuration file; ValueError when it holds none, or damaged ones."""
+    try:
+        settings = json.loads(text) if text.strip() else {}
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
     if not isinstance(settings, dict):
         raise ValueError("it holds no JSON object")
+    if not isinstance(settings.get(SECTION, {}), dict):
+        raise ValueError(f"{SECTION} is no JSON object")
+    if not isinstance(hash_in(settings), str):
+        raise ValueError(f"{SECTION}.{KEY} is no text")
     return settings
+
+
+def hash_in(settings: dict) -> str:
+    """Return the hash in the settings, empty when there is none."""
+    return settings.get(SECTION, {}).get(KEY, "")
 
 
 def with_hash(settings: dict, hashed_password: str) -> dict:
@@ -121,21 +133,22 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    path = module.params["path"]
+    path, settings = module.params["path"], module.params["settings"]
     try:
         with open(path, encoding="utf-8") as file:
             before = read_settings(file.read())
     except FileNotFoundError:
         before = None
     except (ValueError, OSError) as error:
-        module.fail_json(msg=f"path: {path} cannot be used: {error}. Mend or remove the file.")
+        if settings is None or isinstance(error, OSError):
+            module.fail_json(msg=f"path: {path} cannot be used: {error}. Mend or remove the file.")
+        before = None  # all that was in it is given
 
-    present = (before or {}).get(SECTION, {}).get(KEY, "")
+    present = hash_in(before or {})
     wanted = module.params["hashed_password"] or present
     if not wanted:
         module.exit_json(changed=False, present="")
 
-    settings = module.params["settings"]
     after = with_hash((before or {}) if settings is None else settings, wanted)
     changed = before != after
     attributes = module.load_file_common_arguments(module.params, path=path)

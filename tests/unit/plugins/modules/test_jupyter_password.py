@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -111,10 +112,39 @@ def test_faults_are_named(config: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "damaged",
+    [
+        "{",
+        "\xff",
+        "[" * 100_000,
+        '{"PasswordIdentityProvider": []}',
+        '{"PasswordIdentityProvider": {"hashed_password": 5}}',
+    ],
+    ids=["half", "no-utf-8", "deep", "section", "hash"],
+)
+def test_a_damaged_file_is_replaced_where_all_of_it_is_given(config: pathlib.Path, damaged: str) -> None:
+    config.parent.mkdir()
+    config.write_text(damaged, encoding="latin-1")
+    assert "Mend or remove the file" in run(config, password=PASSWORD)["msg"]
+    assert run(config, "--check", password=PASSWORD, settings={"ServerApp": {"port": 2}})["changed"]
+    assert config.read_text(encoding="latin-1") == damaged
+    assert run(config, password=PASSWORD, settings={"ServerApp": {"port": 2}})["password_changed"]
+    assert verifies(config, PASSWORD)
+
+
+@pytest.mark.parametrize(
     "damaged", ["", "sha1:salt:hash", "argon2:", "argon2:$argon2id$", "argon2:$argon2id$v=19$m=1,t=1,p=1$x$y"]
 )
 def test_what_is_no_argon2_hash_does_not_fit(damaged: str) -> None:
     assert not action.fits(PASSWORD, damaged)
+
+
+@pytest.mark.parametrize("cost", ["m=8388608,t=10,p=8", "m=10240,t=4294967295,p=8", "m=10240,t=10,p=255"])
+def test_a_hash_that_costs_more_than_jupyters_is_not_computed(cost: str) -> None:
+    """The file is the student's, the time and the memory would be the operator's."""
+    costly = re.sub(r"m=\d+,t=\d+,p=\d+", cost, action.make_hash(PASSWORD))
+    assert cost in costly
+    assert not action.fits(PASSWORD, costly)
 
 
 @settings(max_examples=5, deadline=None)
