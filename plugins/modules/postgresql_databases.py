@@ -59,8 +59,8 @@ options:
             C(BEGIN) and C(COMMIT) of its own.
           - For that, the server has to let the system user V(postgres) in as the owner, by its C(pg_ident.conf). To run
             it as V(postgres) would give the owner, whose triggers may be met, the whole server.
-          - That it ran is kept in the database's comment. Another seed later doesn't run, since it might undo a
-            student's work.
+          - That it ran is kept as a setting of the database, C(coursevm.seeded), which its owner can't change. Another
+            seed later doesn't run, since it might undo a student's work.
         type: str
   cluster:
     description: The server, C(version/name), where the host has several. Empty means Debian's default one.
@@ -105,6 +105,7 @@ import os
 import stringprep
 import unicodedata
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -137,6 +138,9 @@ ARGUMENTS = {
 }
 NAME_BYTES = 63  # PostgreSQL cuts longer names off
 ITERATIONS = 4096  # as the server does it itself
+# Only the server's own user may set the mark, which the owner can't change. The comment, which he can, is of the seed's
+# own transaction: by it a run knows how far another came that ended between the two.
+MARK = "coursevm.seeded"
 SEEDED = "seeded by ouseful.coursevm"
 ADMINISTRATOR = "postgres"
 # The server writes a failing statement into its log; a verifier is as good as a password to whoever can read that.
@@ -153,6 +157,8 @@ SELECT json_build_object(
   'databases', (SELECT coalesce(json_object_agg(datname, json_build_object(
       'owner', pg_get_userbyid(datdba),
       'seeded', coalesce(shobj_description(oid, 'pg_database'), '') = '{SEEDED}',
+      'marked', EXISTS (
+        SELECT FROM pg_db_role_setting WHERE setdatabase = oid AND setrole = 0 AND '{MARK}=yes' = ANY (setconfig)),
       'open', EXISTS (SELECT FROM aclexplode(coalesce(datacl, acldefault('d', datdba))) WHERE grantee = 0))), '{{}}')
     FROM pg_database));
 """
@@ -205,10 +211,15 @@ def verifier(password: str, salt: bytes, iterations: int = ITERATIONS) -> str:
 
 
 def fits(password: str, present: str) -> bool:
-    """Whether the verifier is one of this password; any other kind, or none, is not."""
+    """Whether the verifier is one of this password; any other kind, or none, is not.
+
+    Nor is one that costs more than the server's own: users may set theirs, and root would compute.
+    """
     try:
         _, parameters, _ = present.split("$")
         iterations, salt = parameters.split(":")
+        if int(iterations) > ITERATIONS:
+            return False
         made = verifier(password, base64.b64decode(salt), int(iterations))
     except ValueError:
         return False
@@ -284,10 +295,12 @@ def plan_database(database: dict[str, Any], seen: dict[str, Any] | None) -> list
     if seen is None or seen["open"]:
         words = f"close database {name} to all but its owner"
         actions.append(Action(words, f"REVOKE ALL ON DATABASE {quoted} FROM PUBLIC;"))
-    if database["seed"] and not (seen and seen["seeded"]):
-        # The newline ends a comment that the seed may end with
-        sql = f"BEGIN;\n{database['seed']}\nCOMMENT ON DATABASE {quoted} IS {literal(SEEDED)};\nCOMMIT;\n"
-        actions.append(Action(f"seed database {name}", sql, name, database["owner"]))
+    if database["seed"] and not (seen and seen["marked"]):
+        if not (seen and seen["seeded"]):
+            # The newline ends a comment that the seed may end with
+            sql = f"BEGIN;\n{database['seed']}\nCOMMENT ON DATABASE {quoted} IS {literal(SEEDED)};\nCOMMIT;\n"
+            actions.append(Action(f"seed database {name}", sql, name, database["owner"]))
+        actions.append(Action(f"mark database {name} as seeded", f"ALTER DATABASE {quoted} SET {MARK} = 'yes';"))
     return actions
 
 
@@ -328,12 +341,8 @@ def main() -> None:
         module.fail_json(msg=" ".join(wrong))
     actions = plan(module.params, observed, [os.urandom(16) for _ in module.params["users"]])
     if not module.check_mode:
-        central = "\n".join(action.sql for action in actions if action.user == ADMINISTRATOR)
-        if central:
-            psql(module, central)
-        for action in actions:
-            if action.user != ADMINISTRATOR:
-                psql(module, action.sql, action.database, action.user)
+        for (database, user), group in groupby(actions, key=lambda action: (action.database, action.user)):
+            psql(module, "\n".join(action.sql for action in group), database, user)
     done = Done()
     for action in actions:
         done.note(action.words)

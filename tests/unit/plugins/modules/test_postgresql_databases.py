@@ -39,7 +39,12 @@ def had(wanted):
             for user in wanted["users"]
         },
         "databases": {
-            database["name"]: {"owner": database["owner"], "open": False, "seeded": bool(database["seed"])}
+            database["name"]: {
+                "owner": database["owner"],
+                "open": False,
+                "seeded": bool(database["seed"]),
+                "marked": bool(database["seed"]),
+            }
             for database in wanted["databases"]
         },
     }
@@ -87,15 +92,17 @@ def test_no_password_is_in_words_or_sql(wanted):
 
 def test_a_seed_runs_once():
     database = {"name": "tm351", "owner": "ada", "locale": "C.UTF-8", "seed": "SELECT 1 -- one"}
-    seen = {"owner": "ada", "open": False, "seeded": False}
-    (seed,) = module.plan_database(database, seen)
+    seen = {"owner": "ada", "open": False, "seeded": False, "marked": False}
+    seed, mark = module.plan_database(database, seen)
     assert (seed.words, seed.database, seed.user) == ("seed database tm351", "tm351", "ada")
-    assert module.plan_database({**database, "seed": "SELECT 2"}, {**seen, "seeded": True}) == []
+    assert (mark.words, mark.user) == ("mark database tm351 as seeded", "postgres")
+    assert module.plan_database(database, {**seen, "seeded": True}) == [mark]
+    assert module.plan_database({**database, "seed": "SELECT 2"}, {**seen, "marked": True}) == []
 
 
 def test_an_open_database_is_closed_and_a_role_let_in():
     database = {"name": "tm351", "owner": "ada", "locale": "C.UTF-8", "seed": None}
-    (close,) = module.plan_database(database, {"owner": "ada", "open": True, "seeded": False})
+    (close,) = module.plan_database(database, {"owner": "ada", "open": True, "seeded": False, "marked": False})
     assert close.sql == 'REVOKE ALL ON DATABASE "tm351" FROM PUBLIC;'
     (let,) = module.plan_user(
         {"name": "ada", "password": None, "createdb": False}, {"login": False, "createdb": False, "verifier": ""}, SALT
@@ -138,6 +145,12 @@ def test_a_verifier_fits_its_password_only(password, other, salt):
 @pytest.mark.parametrize("present", ["", "md5abc", "SCRAM-SHA-256$x:y$z:w", "SCRAM-SHA-256$4096:!$a:b"])
 def test_no_other_kind_fits(present):
     assert not module.fits("secret", present)
+
+
+def test_a_verifier_that_costs_more_than_the_servers_is_not_computed():
+    """Users may set their own; this one would take an hour."""
+    costly = module.verifier("secret", SALT, 2).replace("$2:", "$4294967295:", 1)
+    assert not module.fits("secret", costly)
 
 
 @pytest.mark.parametrize(
