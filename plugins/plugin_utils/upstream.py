@@ -12,6 +12,7 @@ import hashlib
 import os
 import pathlib
 import re
+import secrets
 import subprocess
 import tarfile
 import time
@@ -34,6 +35,8 @@ KEPT_SECONDS = 24 * 3600
 # RuntimeError is what zipfile says when it needs a password
 DAMAGED = (OSError, EOFError, RuntimeError, tarfile.TarError, zipfile.BadZipFile, zlib.error)
 SYMLINK_MODE = 0o120000
+# Made before ansible-playbook forks for its hosts, so it is theirs and no other run's. Its number would come back.
+RUN = secrets.token_hex()
 
 
 class UpstreamError(Exception):
@@ -181,8 +184,8 @@ class Repository:
     def archive(self, ref: str) -> tuple[str, str]:
         """The path of an archive of this ref, and its commit.
 
-        A commit that is there already needs no look at the repository. Anything else is looked up once in a play,
-        whatever the number of its hosts.
+        A commit that is there already needs no look at the repository. Anything else is looked up once in a run of
+        ansible-playbook, whatever the number of its hosts.
         """
         if not REF.fullmatch(ref) or ".." in ref:
             raise UpstreamError(f"ref: {ref!r} is neither a commit nor a tag nor a branch.")
@@ -190,12 +193,11 @@ class Repository:
         with open(self.path / "lock", "a+", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             lock.seek(0)
-            play = str(os.getppid())
             commit = self._commit(ref)
-            if not commit or (not COMMIT.fullmatch(ref) and lock.read() != play):
+            if not commit or (not COMMIT.fullmatch(ref) and lock.read() != RUN):
                 self._fetch()
                 lock.truncate(0)
-                lock.write(play)
+                lock.write(RUN)
                 commit = self._commit(ref)
             if not commit:
                 raise UpstreamError(f"ref: the repository has no commit, tag or branch {ref!r}.")
