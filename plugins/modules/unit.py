@@ -31,11 +31,16 @@ options:
         type: path
         required: true
       content:
-        description: What it holds, as text. Either this or O(files[].secret_content) is required.
+        description: What it holds, as text. Either this or O(files[].secret_content) is required unless it is removed.
         type: str
       secret_content:
         description: The same for a file with secrets; it is neither shown nor logged.
         type: str
+      state:
+        description: Whether there is to be such a file. One that is removed is not shown.
+        type: str
+        choices: [present, absent]
+        default: present
       validate:
         description:
           - Command that tests the file before it is put in place; C(%s) stands for a file of the same name with the
@@ -146,6 +151,7 @@ FILE = {
     "path": {"type": "path", "required": True},
     "content": {"type": "str"},
     "secret_content": {"type": "str", "no_log": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "validate": {"type": "str"},
     "owner": {"type": "str", "default": "root"},
     "group": {"type": "str", "default": "root"},
@@ -158,7 +164,7 @@ UNIT = {
         "elements": "dict",
         "default": [],
         "options": FILE,
-        "required_one_of": [("content", "secret_content")],
+        "required_if": [("state", "present", ("content", "secret_content"), True)],
         "mutually_exclusive": [("content", "secret_content")],
     },
     "reads": {"type": "list", "elements": "path", "default": []},
@@ -204,8 +210,10 @@ def unit_actions(wanted: dict[str, Any], seen: dict[str, str], changed: bool, st
     return [*verbs, wanted["on_change"]] if changed or stale else verbs
 
 
-def content_of(file: dict[str, Any]) -> str:
-    """What the file is to hold."""
+def content_of(file: dict[str, Any]) -> str | None:
+    """What the file is to hold; None where there is to be none."""
+    if file["state"] == "absent":
+        return None
     return file["content"] if file["content"] is not None else file["secret_content"]
 
 
@@ -254,6 +262,7 @@ class Files:
         self.module = module
         self.done = done
         self.files: list[dict[str, Any]] = [file for unit in module.units for file in unit["files"]]
+        self.present = [file for file in self.files if content_of(file) is not None]
 
     def ensure(self) -> set[str]:
         """Put all that differ in place, or in check mode predict that; their paths."""
@@ -263,11 +272,11 @@ class Files:
                 self.module.fail_json(msg=f"files: {path} is there twice. Say once what it is to hold.")
         changed = [file for file in self.files if self._differs(file)]
         for file in changed:
-            self.done.replace(file["path"], content_of(file), secret=file["secret_content"] is not None)
+            self.done.replace(file["path"], content_of(file), secret=file["content"] is None)
         if changed and not self.module.check_mode:
             self._test()
             self._replace(changed)
-        for file in self.files:
+        for file in self.present:
             self._set_attributes(file)
         return {file["path"] for file in changed}
 
@@ -278,12 +287,12 @@ class Files:
     def _test(self) -> None:
         """Have the files tested as they will lie, in a directory that only we can read."""
         root = tempfile.mkdtemp(dir=self.module.tmpdir)
-        for file in self.files:
+        for file in self.present:
             candidate = root + file["path"]
             with self._unchanged(file["path"]):
                 os.makedirs(os.path.dirname(candidate), exist_ok=True)
                 write(candidate, content_of(file))
-        for file in self.files:
+        for file in self.present:
             command = [part.replace("%s", root + file["path"]) for part in shlex.split(file["validate"] or "")]
             if not command:
                 continue
@@ -298,19 +307,26 @@ class Files:
         try:
             for file in files:
                 with self._unchanged(file["path"]):
-                    self._make_directory(os.path.dirname(file["path"]))
                     self._clear(file["path"])  # of what a killed run has left
-                    write(beside(file["path"], "new"), content_of(file))
-                attributes = self.module.load_file_common_arguments(file, path=beside(file["path"], "new"))
-                self.module.set_fs_attributes_if_different(attributes, False)
+                    if file in self.present:
+                        self._write_new(file)
             for number, path in enumerate(paths):
                 with self._unchanged(path, undo=paths[:number]):
                     if os.path.exists(path):
                         os.link(path, beside(path, "old"))
-                    os.replace(beside(path, "new"), path)
+                    if os.path.exists(beside(path, "new")):
+                        os.replace(beside(path, "new"), path)
+                    else:
+                        os.remove(path)
         finally:
             for path in paths:
                 self._clear(path)
+
+    def _write_new(self, file: dict[str, Any]) -> None:
+        self._make_directory(os.path.dirname(file["path"]))
+        write(beside(file["path"], "new"), content_of(file))
+        attributes = self.module.load_file_common_arguments(file, path=beside(file["path"], "new"))
+        self.module.set_fs_attributes_if_different(attributes, False)
 
     @staticmethod
     def _make_directory(path: str) -> None:

@@ -132,21 +132,26 @@ def test_files_are_tested_together_as_they_will_lie(run, tmp_path):
     assert not (tmp_path / "etc").exists()
 
 
-@pytest.mark.parametrize("present", ["old", None])
-def test_when_one_file_cannot_be_written_none_is(run, tmp_path, present):
+FIRST = pytest.mark.parametrize(
+    ("present", "wanted"), [("old", {"content": "new"}), (None, {"content": "new"}), ("old", {"state": "absent"})]
+)
+
+
+@FIRST
+def test_when_one_file_cannot_be_written_none_is(run, tmp_path, present, wanted):
     first = tmp_path / "first"
     if present:
         first.write_text(present)
     (tmp_path / "no-directory").write_text("")
-    files = [{"path": str(first), "content": "new"}, {"path": str(tmp_path / "no-directory/second"), "content": "new"}]
+    files = [{"path": str(first), **wanted}, {"path": str(tmp_path / "no-directory/second"), "content": "new"}]
     result, _ = run(*files)
     assert result["msg"].startswith(f"files: {tmp_path}/no-directory/second can't be written and nothing was changed: ")
     assert (first.read_text() if first.exists() else None) == present
     assert not list(tmp_path.glob(".*"))
 
 
-@pytest.mark.parametrize("present", ["old", None])
-def test_when_one_file_cannot_be_renamed_none_is(run, tmp_path, monkeypatch, present):
+@FIRST
+def test_when_one_file_cannot_be_renamed_none_is(run, tmp_path, monkeypatch, present, wanted):
     first, second = tmp_path / "first", tmp_path / "second"
     if present:
         first.write_text(present)
@@ -158,10 +163,23 @@ def test_when_one_file_cannot_be_renamed_none_is(run, tmp_path, monkeypatch, pre
         replace(old, new)
 
     monkeypatch.setattr(os, "replace", refuse_the_second)
-    result, _ = run({"path": str(first), "content": "new"}, {"path": str(second), "content": "new"})
+    result, _ = run({"path": str(first), **wanted}, {"path": str(second), "content": "new"})
     assert result["msg"] == f"files: {second} can't be written and nothing was changed: Operation not permitted"
     assert (first.read_text() if first.exists() else None) == present
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_file_is_removed_and_its_content_shown_to_nobody(run, tmp_path, systemctl):
+    gone, kept = tmp_path / "env", tmp_path / "unit"
+    gone.write_text("PASSWORD=correct horse battery")
+    validate = f"sh -c '! test -e $(dirname %s)/{gone.name}'"
+    files = [{"path": str(gone), "state": "absent"}, {"path": str(kept), "content": "new", "validate": validate}]
+    result, _ = run(*files)
+    assert result["actions"] == [f"remove {gone}", f"write {kept}"]
+    assert "horse" not in str(result)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["unit"]
+    assert systemctl == [("restart", "nginx.service")]
+    assert run(*files)[0]["actions"] == []
 
 
 def test_line_ends_of_another_system_are_kept_and_are_no_change(run, tmp_path):
@@ -205,6 +223,7 @@ def test_of_several_units_those_are_restarted_whose_files_have_changed(run, tmp_
     [
         ([{"name": "one", "files": [{"path": "/a", "content": "a"}] * 2}], "files: /a is there twice"),
         ([{"files": []}], "missing required arguments: name found in units"),
+        ([{"name": "one", "files": [{"path": "/a"}]}], "content, secret_content"),
     ],
 )
 def test_what_is_refused_is_named(run, units, said):
