@@ -1,4 +1,4 @@
-"""Make a signed apt repository with one package: a stand-in for MongoDB's server, of the same name.
+"""Make a signed apt repository with one package, of two series: a stand-in for MongoDB's server, of the same name.
 
 usage: repository.py DIRECTORY   needs dpkg-deb and gpg. The public key is DIRECTORY/key.asc.
 """
@@ -13,8 +13,9 @@ import tempfile
 
 FILES = pathlib.Path(__file__).parent / "files"
 PACKAGE = "mongodb-org-server"
+VERSIONS = ("7.0.0", "8.0.0")
 CONTROL = f"""Package: {PACKAGE}
-Version: 7.0.0
+Version: %s
 Architecture: all
 Maintainer: molecule <root@localhost>
 Depends: python3
@@ -23,19 +24,19 @@ Description: Stand-in for MongoDB's server
 PLACES = {"mongod.py": "usr/bin/mongod", "mongod.service": "lib/systemd/system/mongod.service"}
 
 
-def make_package(pool: pathlib.Path) -> pathlib.Path:
+def make_package(pool: pathlib.Path, version: str) -> pathlib.Path:
     """Return the path of the new package."""
     with tempfile.TemporaryDirectory() as scratch:
         root = pathlib.Path(scratch, "root")
         (root / "DEBIAN").mkdir(parents=True)
-        (root / "DEBIAN" / "control").write_text(CONTROL, encoding="utf-8")
+        (root / "DEBIAN" / "control").write_text(CONTROL % version, encoding="utf-8")
         shutil.copy(FILES / "postinst", root / "DEBIAN" / "postinst")
         (root / "DEBIAN" / "postinst").chmod(0o755)
         for name, place in PLACES.items():
             (root / place).parent.mkdir(parents=True)
             shutil.copy(FILES / name, root / place)
         (root / "usr/bin/mongod").chmod(0o755)
-        path = pool / f"{PACKAGE}.deb"
+        path = pool / f"{PACKAGE}-{version}.deb"
         subprocess.run(["dpkg-deb", "--root-owner-group", "--build", root, path], check=True)
     return path
 
@@ -46,16 +47,21 @@ def sums(path: pathlib.Path) -> tuple[str, int]:
     return hashlib.sha256(content).hexdigest(), len(content)
 
 
+def entry(pool: pathlib.Path, version: str) -> str:
+    """Make the package of a version and return what the index says of it."""
+    package = make_package(pool, version)
+    digest, size = sums(package)
+    return f"{CONTROL % version}Filename: {package.name}\nSize: {size}\nSHA256: {digest}\n"
+
+
 def main() -> None:
     top = pathlib.Path(sys.argv[1])
     suite = top / "dists" / "stable"
     index = suite / "main" / "binary-all"
     index.mkdir(parents=True)
-    package = make_package(top)
-    digest, size = sums(package)
-    entry = f"{CONTROL}Filename: {package.name}\nSize: {size}\nSHA256: {digest}\n"
-    (index / "Packages").write_text(entry, encoding="utf-8")
-    (index / "Packages.gz").write_bytes(gzip.compress(entry.encode()))
+    entries = "\n".join(entry(top, version) for version in VERSIONS)
+    (index / "Packages").write_text(entries, encoding="utf-8")
+    (index / "Packages.gz").write_bytes(gzip.compress(entries.encode()))
     lines = [
         "Suite: stable",
         "Codename: stable",
