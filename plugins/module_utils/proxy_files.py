@@ -88,11 +88,19 @@ def environment(proxy: Proxy) -> str:
     )
 
 
+def apt_configuration(proxy: Proxy) -> str:
+    """Apt's configuration. It compares names as they are: domains, networks and IPv6 addresses can't be said to it."""
+    direct = [host for host in proxy.no_proxy if re.fullmatch(r"\w[\w.-]*", host, re.ASCII)]
+    lines = [MARK]
+    for scheme in ("http", "https"):
+        lines.append(f'Acquire::{scheme}::Proxy "{proxy.place}";')
+        lines += [f'Acquire::{scheme}::Proxy::{host} "DIRECT";' for host in direct]
+    return "".join(f"{line}\n" for line in lines)
+
+
 def files(proxy: Proxy) -> list[File]:
     """All files but pip's, which may hold what others wrote."""
-    wanted = [
-        File(APT, f'{MARK}\nAcquire::http::Proxy "{proxy.place}";\nAcquire::https::Proxy "{proxy.place}";\n'),
-    ]
+    wanted = [File(APT, apt_configuration(proxy))]
     if proxy.password:
         login = f"machine {proxy.place} login {proxy.username} password {proxy.password}\n"
         wanted.append(File(APT_SECRET, f"{MARK}\n{login}", mode=0o600))

@@ -29,7 +29,9 @@ options:
     type: str
     default: ""
   no_proxy:
-    description: Hosts that are reached without the proxy.
+    description:
+      - Hosts that are reached without the proxy, by those who have it from their environment.
+      - apt takes host names and IPv4 addresses of them. pip knows no exception to the proxy of a C(pip.conf).
     type: list
     elements: str
     default: [localhost, 127.0.0.1, "::1"]

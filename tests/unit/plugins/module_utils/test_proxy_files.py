@@ -14,6 +14,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.proxy_files impor
     PIP_SECRET,
     Proxy,
     ProxyError,
+    apt_configuration,
     files,
     pip_configuration,
 )
@@ -48,6 +49,19 @@ def test_only_secret_files_have_the_password():
 
 def test_without_a_password_nothing_is_secret():
     assert not any(file.is_secret for file in files(OPEN))
+
+
+def test_apt_is_told_of_the_hosts_that_it_can_be_told_of():
+    no_proxy = ("mirror.example", "127.0.0.1", ".example.org", "10.0.0.0/8", "::1", "host:80", "*")
+    content = apt_configuration(Proxy("http://proxy.example:3128", no_proxy=no_proxy))
+    assert content.splitlines()[1:] == [
+        'Acquire::http::Proxy "http://proxy.example:3128";',
+        'Acquire::http::Proxy::mirror.example "DIRECT";',
+        'Acquire::http::Proxy::127.0.0.1 "DIRECT";',
+        'Acquire::https::Proxy "http://proxy.example:3128";',
+        'Acquire::https::Proxy::mirror.example "DIRECT";',
+        'Acquire::https::Proxy::127.0.0.1 "DIRECT";',
+    ]
 
 
 def parsed(text: str) -> dict[str, dict[str, str]]:
