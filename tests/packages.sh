@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The Debian packages that the tests use beside Python's. Does nothing when they are there.
 set -euo pipefail
-packages=(chromium conmon genisoimage gpg iproute2 iptables mmdebstrap nginx-light openssh-client podman qemu-system-x86
-  qemu-utils runc squid tinyproxy-bin)
+packages=(chromium conmon eatmydata genisoimage gpg iproute2 iptables mmdebstrap nginx-light openssh-client podman
+  qemu-system-x86 qemu-utils runc squid tinyproxy-bin)
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query --show --showformat '${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' || missing+=("$package")
