@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import openstack
@@ -17,6 +18,15 @@ def connect(name: str) -> openstack.connection.Connection:
     """A connection of the tests' own."""
     os.environ["OS_CLIENT_CONFIG_FILE"] = str(CLOUDS)
     return openstack.connect(cloud=name)
+
+
+def complaints() -> str:
+    """What nova-compute logged last of its failures: the cloud's users see that a server failed, not why."""
+    command = "sed -En 's/^(.{19}).* ERROR (.*)/\\1 \\2/p' /var/log/nova/nova-compute.log | tail -n 20"
+    logged = subprocess.run(
+        ["podman", "exec", "coursevm-dev-cloud", "sh", "-c", command], capture_output=True, text=True, check=False
+    )
+    return logged.stdout + logged.stderr
 
 
 @pytest.fixture(scope="session")

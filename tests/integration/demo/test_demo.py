@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import CLOUDS, REPOSITORY, USER_CLOUD, connect
+from tests.integration.conftest import CLOUDS, REPOSITORY, USER_CLOUD, complaints, connect
 from tests.integration.engine.conftest import Engine
 
 INVENTORY = REPOSITORY / "inventories" / "demo"
@@ -51,7 +51,7 @@ def run(*command: str, check: bool = True, **environment: str) -> str:
         lines.append(line)
     output = "".join(lines)
     if process.wait() and check:
-        pytest.fail(f"{' '.join(command)} ended with {process.returncode}:\n{output[-6000:]}")
+        pytest.fail(f"{' '.join(command)} ended with {process.returncode}:\n{output[-6000:]}\n{complaints()}")
     return output
 
 
