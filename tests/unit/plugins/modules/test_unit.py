@@ -9,6 +9,7 @@ import pwd
 import time
 
 import pytest
+from ansible.module_utils.common.parameters import PASS_VARS
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.ouseful.coursevm.plugins.modules import unit
@@ -96,8 +97,12 @@ def run(monkeypatch, capsys, tmp_path, systemctl):
         told = units or [{"name": "nginx", "files": files}]
         owned = [{**one, "files": [{**owner, **file} for file in one["files"]]} for one in told]
         arguments = {"units": owned} if units else owned[0]
+        internal = {"_ansible_remote_tmp": str(tmp_path / "scratch")}
+        if "inject_invocation" in PASS_VARS:
+            # since ansible-core 2.21, the answer has what the module was called with only when asked, as by -vvv
+            internal["_ansible_inject_invocation"] = True
         with (
-            patch_module_args({**arguments, "_ansible_remote_tmp": str(tmp_path / "scratch")}),
+            patch_module_args({**arguments, **internal}),
             pytest.raises(SystemExit),
         ):
             unit.main()
