@@ -93,8 +93,8 @@ options:
         description: First port; type of the message for ICMP.
         type: int
       port_range_max:
-        description: Last port; code of the message for ICMP. That of O(security_group_rules[].port_range_min) when not
-          given.
+        description: Last port, that of O(security_group_rules[].port_range_min) when not given; code of the message for
+          ICMP, any when not given.
         type: int
       remote_ip_prefix:
         description: Network that the traffic comes from, or goes to. Anywhere when not given.

@@ -38,7 +38,10 @@ def create_once(cloud: Cloud, service: str, path: str, body: Any, look: Callable
         except CloudError as error:
             if not error.lost:
                 raise
-            found = appears(look, LOOKS_AFTER_TIMEOUT if error.timed_out else LOOKS)
+            try:
+                found = appears(look, LOOKS_AFTER_TIMEOUT if error.timed_out else LOOKS)
+            except CloudError as unseen:
+                raise CloudError(f"{error}. Whether it was done can't be seen: {unseen}", lost=True) from unseen
             if found is not None:
                 return found
             if attempt == ATTEMPTS:

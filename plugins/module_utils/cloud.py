@@ -97,7 +97,7 @@ class CloudError(Exception):
     @property
     def is_quota(self) -> bool:
         """Whether a quota is used up: trying again would not help."""
-        return self.status in (403, 409, 413) and "uota" in str(self)
+        return _is_quota(self.status, str(self))
 
 
 class Cloud:
@@ -267,6 +267,8 @@ class Cloud:
         except ksa_exceptions.ConnectionError as error:
             timed_out = isinstance(error, ksa_exceptions.ConnectTimeout)
             raise self._no_answer(service, method, path, _short(error), timed_out=timed_out) from error
+        except ksa_exceptions.ClientException as error:  # of a new token, when the first has expired
+            raise CloudError(f"Cloud '{self.name}' gave no new token: {_short(error)}") from error
 
     def _where(self, service: str, method: str, path: str) -> str:
         return f"the {service} service of cloud '{self.name}' ({method} {self.endpoint(service)}{path})"
@@ -282,7 +284,7 @@ class Cloud:
         lost = method == "POST" and status in RETRIED - {429}
         if status == 406 and service == "compute":
             text = f"compute API {COMPUTE_MICROVERSION} is needed (OpenStack Stein or newer): {text}"
-        if status in (403, 413, 409) and "uota" in text:
+        if _is_quota(status, text):
             return CloudError(f"A quota of the project is used up: {text}", status)
         if status == 403:
             text = f"the project's user may not do this: {text}"
@@ -333,6 +335,11 @@ class Cloud:
     def delete(self, service: str, path: str) -> None:
         """One DELETE request; what is gone already is no error."""
         self.request(service, "DELETE", path, missing_ok=True)
+
+
+def _is_quota(status: int | None, text: str) -> bool:
+    # Nova says "Maximum number of ports exceeded" when it is Neutron's quota
+    return status in (403, 409, 413) and re.search("uota|Maximum number of .* exceeded", text) is not None
 
 
 def _patiently(ask: Callable[[], Result], attempts: int) -> Result:

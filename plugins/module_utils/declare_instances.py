@@ -45,7 +45,9 @@ def declare(cloud: Cloud, wanted: Cohort, options: Options, blocked: Mapping[str
 
     state = observed.cohort(cloud, wanted)
     steps = plan(wanted, state)
-    if wanted.makes and not steps.settled:
+    # a server that comes up in ERROR is made again, which takes the names, too
+    coming_up = any(server.status == "BUILD" for server in state.servers)
+    if wanted.makes and (coming_up or not steps.settled):
         state = observed.rest_of_cohort(cloud, wanted, state, planning=options.check_mode or bool(blocked))
         steps = plan(wanted, state)
     others = undeclared_students(wanted, state)

@@ -23,6 +23,7 @@ SERVER_GROUP_FACT = f"{PREFIX}:server_group"
 VOLUME_FACT = f"{PREFIX}:volume"
 ANYWHERE = {"IPv4": "0.0.0.0/0", "IPv6": "::/0"}
 # What Neutron knows by number and name.
+ICMP = ("icmp", "ipv6-icmp")
 PROTOCOLS = {
     "1": "icmp",
     "2": "igmp",
@@ -82,7 +83,10 @@ class Rule:
     def __str__(self) -> str:
         """Say it as a person would: 'ingress tcp 22 from anywhere (IPv4)'."""
         ports = ""
-        if self.port_range_min is not None:
+        if self.protocol in ICMP and self.port_range_min is not None:
+            code = "any code" if self.port_range_max is None else f"code {self.port_range_max}"
+            ports = f" type {self.port_range_min}, {code},"
+        elif self.port_range_min is not None:
             ports = f" {self.port_range_min}"
             if self.port_range_max not in (None, self.port_range_min):
                 ports += f"-{self.port_range_max}"
@@ -402,14 +406,26 @@ def _rule(index: int, given: dict[str, Any]) -> tuple[Rule, str]:
             raise DesiredError(f"{where}.remote_ip_prefix: '{prefix}' is {actual}, but ethertype is {ethertype}.")
         prefix, ethertype = str(network), actual
     low, high = given["port_range_min"], given["port_range_max"]
-    low, high = (high if low is None else low), (low if high is None else high)
     protocol = normal_protocol(given["protocol"])
+    if protocol in ICMP:
+        _check_icmp(where, low, high)
+    else:
+        low, high = (high if low is None else low), (low if high is None else high)
     if low is not None and protocol is None:
         raise DesiredError(f"{where}: ports {low}-{high} are given but no protocol; say tcp or udp.")
     if low is not None and protocol in ("tcp", "udp") and not 1 <= low <= high <= 65535:
         raise DesiredError(f"{where}: {low}-{high} is no range of ports; they go from 1 to 65535.")
     rule = Rule(given["direction"], ethertype or "IPv4", protocol, low, high, prefix)
     return normal_rule(rule), given["description"] or ""
+
+
+def _check_icmp(where: str, kind: int | None, code: int | None) -> None:
+    """A message's type and, unless any will do, its code; Neutron calls them the first and the last port."""
+    if kind is None and code is not None:
+        raise DesiredError(f"{where}.port_range_max: code {code} is given but no type of message (port_range_min).")
+    for name, value in (("port_range_min", kind), ("port_range_max", code)):
+        if value is not None and not 0 <= value <= 255:
+            raise DesiredError(f"{where}.{name}: {value} is no type or code of ICMP; they go from 0 to 255.")
 
 
 def normal_protocol(protocol: str | int | None) -> str | None:

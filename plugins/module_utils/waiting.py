@@ -243,7 +243,7 @@ class Waiting:
                 way.ask(way.goal.ways[self.outcomes[student].server.status])
                 way.asked, way.refusal = True, ""
             else:
-                way.server_id = way.make()
+                way.server_id, way.made_by = way.make(), way.step
                 way.started, way.leaving = time.monotonic(), False
         except CloudError as error:
             # Somebody else asked first, or the answer was lost: the next poll tells what became of it.

@@ -323,6 +323,18 @@ def asked(server):
     return [body for method, path, body in server.seen if method == "POST" and path.endswith("/action")]
 
 
+def test_a_server_made_again_gives_way_to_the_older_one_of_another_run(server, pauses):
+    broken = server_body("ada", "ERROR", fault={"message": "Disk full."})
+    theirs = server_body("ada", "BUILD", "theirs", created="2026-01-01T00:00:01Z")
+    second = server_body("ada", "BUILD", "second", created="2026-01-01T00:00:02Z")
+    up = poll({**theirs, "status": "ACTIVE"})
+    answers = [poll(broken), (204, ""), poll(), made("ada", "second"), poll(theirs, second), (204, ""), up]
+    outcome = move(server, "present", *answers, status="BUILD")
+    assert (outcome.error, outcome.server.id, outcome.done) == (None, "theirs", [])
+    deleted = [path.rpartition("/")[2] for method, path, _body in server.seen if method == "DELETE"]
+    assert deleted == ["server-ada", "second"]
+
+
 def test_a_server_is_stopped_and_waited_for(server, pauses):
     outcome = move(server, "stopped", ACCEPTED, STOPPING, STOPPED)
     assert (outcome.error, outcome.done, outcome.server.status) == (None, STOP, "SHUTOFF")

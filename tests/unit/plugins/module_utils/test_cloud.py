@@ -132,12 +132,14 @@ def test_a_refusal_is_not_repeated_and_a_quota_is_named(server, pauses):
                 }
             },
         ),
+        (403, {"forbidden": {"message": "Maximum number of ports exceeded"}}),
         (403, {"forbidden": {"message": "Policy doesn't allow os_compute_api:servers:create"}}),
     ]
     connected = login(server)
     for service, message, quota in (
         ("compute", "A quota of the project is used up: Quota exceeded for instances", True),
         ("network", r"A quota of the project is used up: Quota exceeded for resources: \['floatingip'\]", True),
+        ("compute", "A quota of the project is used up: Maximum number of ports exceeded", True),
         ("compute", "the project's user may not do this: Policy", False),
     ):
         with pytest.raises(CloudError, match=message) as caught:
@@ -170,6 +172,17 @@ def test_a_lost_creation_is_looked_for_before_it_is_repeated(server, pauses, tro
 
     assert apply.create_once(connected, "network", "/ports", {"port": {}}, look) == {"port": {"id": 1}}
     assert [method for method, _path, _body in server.seen] == ["POST", "GET", "POST", "GET"]
+
+
+def test_what_became_of_a_lost_creation_is_open_when_the_look_fails(server, pauses):
+    server.answers = [(DROP,)]
+
+    def look():
+        raise CloudError("HTTP 503", 503)
+
+    with pytest.raises(CloudError, match=r"No answer.*Whether it was done can't be seen: HTTP 503") as caught:
+        apply.create_once(login(server), "network", "/ports", {}, look)
+    assert caught.value.lost
 
 
 def test_after_a_timeout_it_is_looked_for_longer(server, pauses):

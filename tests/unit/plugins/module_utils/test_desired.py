@@ -109,7 +109,11 @@ def test_addresses_have_one_form():
             {"protocol": "icmp", "ethertype": "IPv6", "port_range_min": None},
             "ingress ipv6-icmp from anywhere (IPv6)",
         ),
-        ({"protocol": "ICMP", "port_range_min": 8, "port_range_max": 0}, "ingress icmp 8-0 from anywhere (IPv4)"),
+        (
+            {"protocol": "ICMP", "port_range_min": 8, "port_range_max": 0},
+            "ingress icmp type 8, code 0, from anywhere (IPv4)",
+        ),
+        ({"protocol": "icmp", "port_range_min": 8}, "ingress icmp type 8, any code, from anywhere (IPv4)"),
         ({"protocol": None, "port_range_min": None}, "ingress any protocol from anywhere (IPv4)"),
     ],
 )
@@ -142,6 +146,11 @@ def test_rules_have_one_form(rule, text):
         (stack(rules=[{}, {}]), "'ingress tcp 22 from anywhere .IPv4.' is listed twice"),
         (stack(rules=[{"protocol": None}]), "ports 22-22 are given but no protocol"),
         (stack(rules=[{"port_range_min": 80, "port_range_max": 22}]), "80-22 is no range of ports"),
+        (stack(rules=[{"protocol": "icmp", "port_range_min": 300}]), "port_range_min: 300 is no type or code of ICMP"),
+        (
+            stack(rules=[{"protocol": "icmp", "port_range_min": None, "port_range_max": 0}]),
+            "port_range_max: code 0 is given but no type of message",
+        ),
         (stack(rules=[{"remote_ip_prefix": "x"}]), "remote_ip_prefix: 'x' is no network"),
         (stack(rules=[{"remote_ip_prefix": "::/0", "ethertype": "IPv4"}]), "'::/0' is IPv6, but ethertype is IPv4"),
     ],
