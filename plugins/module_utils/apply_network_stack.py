@@ -49,7 +49,7 @@ def _create_list(cloud: Cloud, stacks: Sequence[Stack], kind: str, query: Callab
         return body["name"], body["description"], body.get("network_id")
 
     def look() -> list[dict[str, Any]]:
-        return cloud.list("network", f"/{kind}s", f"{kind}s", query(bodies))
+        return cloud.list("network", f"/{kind}s", f"{kind}s", {"project_id": cloud.project_id, **query(bodies)})
 
     results = create_many(cloud, f"/{kind}s", f"{kind}s", bodies, same=same, look=look)
     made = {}
@@ -183,16 +183,15 @@ class Stack:
 
     def _create(self, path: str, key: str, body: dict[str, Any]) -> dict[str, Any]:
         """Create one resource that is known by its name and our marker."""
+        query = {"project_id": self.cloud.project_id, "name": self.desired.name, "description": self.marker}
 
         def look() -> dict[str, Any] | None:
-            query = {"name": self.desired.name, "description": self.marker}
             found = self.cloud.list("network", path, f"{key}s", query)
             return {key: found[0]} if found else None
 
         body = {"name": self.desired.name, "description": self.marker, **body}
         made = create_once(self.cloud, "network", path, {key: body}, look)[key]
         if not self.is_new:
-            query = {"name": self.desired.name, "description": self.marker}
             lost = give_way(
                 self.cloud,
                 {self.marker: made["id"]},

@@ -170,12 +170,17 @@ def network_stacks(cloud: Cloud, stacks: Sequence[NetworkStack]) -> list[Network
         lambda look: cloud.list("network", *look),
         [
             ("/networks", "networks", named),
-            ("/routers", "routers", narrowed("name", names)),
-            ("/security-groups", "security_groups", {"name": first.name}),
+            ("/routers", "routers", {"project_id": cloud.project_id, **narrowed("name", names)}),
+            ("/security-groups", "security_groups", {"project_id": cloud.project_id, "name": first.name}),
         ],
         READERS,
     )
-    networks = [network(body) for body in found_networks]
+    # An administrator sees every project's. The external network is another's
+    networks = [
+        network(body)
+        for body in found_networks
+        if body["name"] == external_name or body.get("project_id", cloud.project_id) == cloud.project_id
+    ]
     external_id = None
     if first.present and external_name:
         external_id = _external_network(cloud, external_name, networks).id

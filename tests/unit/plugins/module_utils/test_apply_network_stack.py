@@ -76,7 +76,7 @@ def test_networks_and_subnets_are_made_in_lists_and_routers_each(server, pauses)
     assert [(method, path.removeprefix("/net/v2.0")) for method, path, _body in server.seen] == [
         ("POST", "/networks"),
         ("POST", "/subnets"),
-        ("GET", "/networks?name=coursevm-demo-ada&name=coursevm-demo-grace"),
+        ("GET", "/networks?project_id=p-1&name=coursevm-demo-ada&name=coursevm-demo-grace"),
         ("POST", "/routers"),
         ("PUT", "/routers/router-ada/add_router_interface"),
         ("POST", "/routers"),
@@ -174,3 +174,15 @@ def test_a_network_counts_as_begun_until_it_has_all_that_its_maker_gives_it(ther
     state = observed.NetworkStackState(external_network_id="ext-1", networks=networks, **seen)
     wanted = declared("ada")
     assert Stack(None, wanted, state, plan(wanted, state)).begun_at == begun_at
+
+
+def test_an_administrator_leaves_the_same_cohort_of_another_project_alone(server):
+    """Neutron lists every project's networks to one; routers and groups are asked for by project."""
+    external = {"id": "ext-1", "name": "public", "router:external": True, "project_id": "service"}
+    theirs = network("ada") | {"project_id": "p-2"}
+    server.answers = [(200, {"networks": [theirs, external], "routers": [], "security_groups": []})] * 3
+    (state,) = observed.network_stacks(login(server), [declared("ada")])
+    assert (state.networks, state.external_network_id) == ((), "ext-1")
+    asked = {path.split("?")[0].rpartition("/")[2]: path for _method, path, _body in server.seen}
+    assert "project_id=p-1" in asked["routers"]
+    assert "project_id=p-1" in asked["security-groups"]
