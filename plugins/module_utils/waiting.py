@@ -98,21 +98,29 @@ class Waiting:
         pace = Pace(len(servers))
         followed = Followed(self.cloud, self.cohort)
         while servers:
-            there = self._poll(pace, len(servers), followed.look_who_is_there)
-            for server_id, student in list(servers.items()):
-                server = there.get(server_id)
-                if server is None:
-                    del servers[server_id]
-                    outcome = self.outcomes[student]
-                    outcome.server = outcome.server if outcome.server and outcome.server.id != server_id else None
-                    self.tell(f"{student}: server removed, {pace.elapsed:.0f} s")
-                elif server.status == "ERROR" and server.task_state is None:
-                    del servers[server_id]
-                    self.fail(student, f"delete server: {explain(server.fault)}")
+            try:
+                there = self._poll(pace, len(servers), followed.look_who_is_there)
+            except CloudError as error:
+                self.tell(f"the cloud doesn't answer just now: {error}")
+            else:
+                self._take_off(servers, there, pace.elapsed)
             if servers and pace.elapsed > self.timeout:
                 for student in servers.values():
                     self.fail(student, f"delete server: not gone after {self.timeout} s; run again to go on")
                 return
+
+    def _take_off(self, servers: dict[str, str], there: dict[str, Server], elapsed: float) -> None:
+        """Take those off ``servers`` that are gone, or that can't go."""
+        for server_id, student in list(servers.items()):
+            server = there.get(server_id)
+            if server is None:
+                del servers[server_id]
+                outcome = self.outcomes[student]
+                outcome.server = outcome.server if outcome.server and outcome.server.id != server_id else None
+                self.tell(f"{student}: server removed, {elapsed:.0f} s")
+            elif server.status == "ERROR" and server.task_state is None:
+                del servers[server_id]
+                self.fail(student, f"delete server: {explain(server.fault)}")
 
     def until_there(self, on_poll: Callable[[dict[str, Server]], None]) -> None:
         """Ask for what is wanted and poll until each server ``on_the_way`` is there, or can't get there.

@@ -335,6 +335,12 @@ def test_a_server_made_again_gives_way_to_the_older_one_of_another_run(server, p
     assert deleted == ["server-ada", "second"]
 
 
+def test_a_cloud_that_is_away_while_a_server_goes_is_waited_for(server, pauses):
+    away = (400, {"badRequest": {"message": "Not now."}})
+    outcome = move(server, "absent", (204, ""), away, poll(server_body("ada")), poll())
+    assert (outcome.error, outcome.server) == (None, None)
+
+
 def test_a_server_is_stopped_and_waited_for(server, pauses):
     outcome = move(server, "stopped", ACCEPTED, STOPPING, STOPPED)
     assert (outcome.error, outcome.done, outcome.server.status) == (None, STOP, "SHUTOFF")
