@@ -21,6 +21,8 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.squid import Clie
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_TO_START = 20
 UNPRIVILEGED = "nobody"
+# A line of Squid's log as squid.py has it written: login, destination, result, error; nothing that a terminal obeys
+LOGGED = re.compile(" ".join([r"([!-~]+)"] * 4))
 
 
 class EgressError(Exception):
@@ -162,7 +164,10 @@ class Egress:
             *lines, self.unfinished = (self.unfinished + log.read()).split("\n")
             self.read = log.tell()
         for line in lines:
-            login, destination, result, error = line.split(" ")
+            # Anybody on a VM may write what he likes there: a line that can't be read must not end the egress of all
+            if not (logged := LOGGED.fullmatch(line)):
+                continue
+            login, destination, result, error = logged.groups()
             if destination == "-:-":
                 continue  # a connection that was closed before it asked for anything
             request = (login, destination, answer(result, error))

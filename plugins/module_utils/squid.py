@@ -29,7 +29,7 @@ forwarded_for delete
 httpd_suppress_version_string on
 cache_log {directory}/squid.log
 logfile_rotate 0
-logformat coursevm %un %>rd:%>rP %Ss %err_code
+logformat coursevm %#un %>rd:%>rP %Ss %err_code
 access_log stdio:{directory}/requests logformat=coursevm
 buffered_logs off
 auth_param basic program {helpers}/basic_ncsa_auth {directory}/passwords

@@ -153,7 +153,8 @@ def main() -> None:
     changed = before != after
     attributes = module.load_file_common_arguments(module.params, path=path)
     if changed and not module.check_mode:
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        os.umask(0o022)  # whatever root's is: the server's account enters it
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         os.umask(0o077)  # nobody else may read it, not even until it has its mode
         handle, temporary = tempfile.mkstemp(dir=module.tmpdir)
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -18,6 +18,7 @@ python = os.path.join(environment, "bin", "python")
 settings = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
 settings["PIP_CONFIG_FILE"] = os.devnull
 
+os.umask(0o022)  # whatever root's is: others use what is installed here
 if not os.path.exists(python):
     # What would bring pip into it is a package of its own on Debian
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
