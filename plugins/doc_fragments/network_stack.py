@@ -70,9 +70,8 @@ options:
         choices: [dhcpv6-stateful, dhcpv6-stateless, slaac]
   security_group_rules:
     description:
-      - What the security group allows. Any other rule for incoming traffic is removed from it.
-      - Rules for outgoing traffic are touched only if one is declared, or O(default_egress) is given; everything may go
-        out otherwise.
+      - What the security group allows. Any other rule is removed from it, but for Neutron's own two for outgoing
+        traffic, see O(default_egress).
       - A protocol by its number or name, and V(0.0.0.0/0), V(::/0) or no network at all, count as the same.
     type: list
     elements: dict
@@ -107,6 +106,6 @@ options:
       - Whether the security group has Neutron's own two rules, which let everything out by IPv4 and IPv6.
       - V(true) keeps them beside declared rules for outgoing traffic, or makes them again. V(false) removes them, so
         that nothing goes out but what is declared.
-      - When not given, they are kept as long as no rule for outgoing traffic is declared.
+      - When not given, it is V(true) as long as no rule for outgoing traffic is declared, else V(false).
     type: bool
 """

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError
+from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import LONGEST_PAUSE, Cloud, CloudError
 
 ATTEMPTS = 3
 # Seconds until what a lost request began should be visible: after a broken connection, and after a time-out, when the
@@ -17,7 +17,7 @@ LOOKS_AFTER_TIMEOUT = (2, 10, 30)
 LIST_LENGTH = 50
 
 
-def appears(look: Callable[[], Any], pauses: Sequence[int] = LOOKS_AFTER_TIMEOUT) -> Any:
+def appears(look: Callable[[], Any], pauses: Sequence[float] = LOOKS_AFTER_TIMEOUT) -> Any:
     """What ``look`` finds after one of the pauses (seconds), or None."""
     for pause in pauses:
         time.sleep(pause)
@@ -30,7 +30,8 @@ def appears(look: Callable[[], Any], pauses: Sequence[int] = LOOKS_AFTER_TIMEOUT
 def create_once(cloud: Cloud, service: str, path: str, body: Any, look: Callable[[], Any]) -> dict[str, Any]:
     """POST, and when the answer is lost, ``look`` whether it was done before doing it again.
 
-    ``look`` returns the answer that the request would have had, or None. Raises CloudError.
+    ``look`` returns the answer that the request would have had, or None. The pause before it grows with each attempt,
+    and is as long as the cloud asks. Raises CloudError.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -38,13 +39,16 @@ def create_once(cloud: Cloud, service: str, path: str, body: Any, look: Callable
         except CloudError as error:
             if not error.lost:
                 raise
+            first, *later = LOOKS_AFTER_TIMEOUT if error.timed_out else LOOKS
+            is_too_long = (error.retry_after or 0) > LONGEST_PAUSE
+            first = max(first * 2 ** (attempt - 1), 0 if is_too_long else error.retry_after or 0)
             try:
-                found = appears(look, LOOKS_AFTER_TIMEOUT if error.timed_out else LOOKS)
+                found = appears(look, (first, *later))
             except CloudError as unseen:
                 raise CloudError(f"{error}. Whether it was done can't be seen: {unseen}", lost=True) from unseen
             if found is not None:
                 return found
-            if attempt == ATTEMPTS:
+            if attempt == ATTEMPTS or is_too_long:
                 raise
     raise AssertionError("unreachable")
 

@@ -20,7 +20,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import Ne
 from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import NetworkStackState, narrowed, ours
 from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import marker
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Action, Plan
-from ansible_collections.ouseful.coursevm.plugins.module_utils.rivals import give_way, in_words
+from ansible_collections.ouseful.coursevm.plugins.module_utils.rivals import ABANDONED_AFTER, give_way, in_words
 
 
 def apply(cloud: Cloud, stacks: Sequence[Stack], concurrency: int) -> None:
@@ -185,13 +185,18 @@ class Stack:
         """Create one resource that is known by its name and our marker."""
         query = {"project_id": self.cloud.project_id, "name": self.desired.name, "description": self.marker}
 
+        was_lost = False
+
         def look() -> dict[str, Any] | None:
+            nonlocal was_lost
+            was_lost = True
             found = self.cloud.list("network", path, f"{key}s", query)
             return {key: found[0]} if found else None
 
         body = {"name": self.desired.name, "description": self.marker, **body}
         made = create_once(self.cloud, "network", path, {key: body}, look)[key]
-        if not self.is_new:
+        # A lost request may still be at work after its repetition, unseen by all looks in between.
+        if was_lost or not self._is_alone():
             lost = give_way(
                 self.cloud,
                 {self.marker: made["id"]},
@@ -202,6 +207,11 @@ class Stack:
             if lost:
                 raise CloudError(in_words(key.replace("_", " "), lost[self.marker]))
         return made
+
+    def _is_alone(self) -> bool:
+        """Whether no other run can have begun to finish this network, which is so while it is still young."""
+        created_at = self._own("networks").created_at if self.is_new else None
+        return self.cloud.seconds_since(created_at) < ABANDONED_AFTER / 2
 
     def _change_subnet(self, action: Action) -> None:
         answer = self.cloud.put("network", f"/subnets/{action.id}", {"subnet": action.after})
@@ -267,8 +277,9 @@ class Stack:
     def _delete_rule(self, action: Action) -> None:
         # A new group's own rules have no id in the plan.
         rules = self._own("security_groups").rules
-        rule_id = action.id or next(rule_id for rule_id, rule in rules if rule == action.before["rule"])
-        self.cloud.delete("network", f"/security-group-rules/{rule_id}")
+        found = [action.id] if action.id else [rule_id for rule_id, rule in rules if rule == action.before["rule"]]
+        for rule_id in found:
+            self.cloud.delete("network", f"/security-group-rules/{rule_id}")
 
     def _detach_subnet(self, action: Action) -> None:
         path = f"/routers/{action.before['router_id']}/remove_router_interface"

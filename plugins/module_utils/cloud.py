@@ -349,7 +349,7 @@ def _patiently(ask: Callable[[], Result], attempts: int) -> Result:
         try:
             return ask()
         except CloudError as error:
-            pause = pause if error.retry_after is None else error.retry_after
+            pause = max(pause, error.retry_after or 0)
             if attempt == attempts or not error.passing or pause > LONGEST_PAUSE:
                 raise
         time.sleep(pause)

@@ -13,7 +13,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils import observed
 from ansible_collections.ouseful.coursevm.plugins.module_utils.apply_network_stack import Stack, apply
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud
 from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import NetworkStack
-from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import merged
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Plan, PlanError, merged
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_network_stack import plan
 from ansible_collections.ouseful.coursevm.plugins.module_utils.rivals import when_abandoned
 
@@ -28,12 +28,13 @@ def declare(
 ) -> dict[str, Any]:
     """Make it so, or only plan it in check mode, and return what the module returns; ``msg`` when something failed.
 
-    ``leaving`` are ids of servers that count as removed already. Raises CloudError, PlanError.
+    ``leaving`` are ids of servers that count as removed already. What can't be done for one student doesn't stop the
+    others. Raises CloudError, PlanError.
     """
 
     def look() -> list[Stack]:
         states = [_without(state, leaving) for state in observed.network_stacks(cloud, wanted)]
-        return [Stack(cloud, one, state, plan(one, state)) for one, state in zip(wanted, states, strict=True)]
+        return [_planned(cloud, one, state) for one, state in zip(wanted, states, strict=True)]
 
     stacks = look() if check_mode else when_abandoned(cloud, look, partial(_age_of_unfinished, cloud))
     steps = merged([stack.plan for stack in stacks])
@@ -53,6 +54,18 @@ def declare(
         reasons = "; ".join(f"{stack.desired.name}: {stack.error}" for stack in failed)
         result["msg"] = f"{reasons}. Run again to go on with what is missing."
     return result
+
+
+def _planned(cloud: Cloud, wanted: NetworkStack, state: observed.NetworkStackState) -> Stack:
+    """The stack with its plan, or with the reason why nothing can be done for its student."""
+    try:
+        return Stack(cloud, wanted, state, plan(wanted, state))
+    except PlanError as error:
+        if wanted.student is None:
+            raise
+        stack = Stack(cloud, wanted, state, Plan(refused={wanted.student: str(error)}))
+        stack.error = str(error)
+        return stack
 
 
 def _without(state: observed.NetworkStackState, server_ids: Collection[str]) -> observed.NetworkStackState:

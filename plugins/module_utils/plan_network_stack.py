@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -36,6 +37,9 @@ def _plan_network(
 ) -> None:
     if chosen("network", desired.name, state.networks, desired.cohort) is None:
         actions.append(Action("create", "network", desired.name))
+    gateways = {
+        subnet_id: port.addresses for port in state.ports if _is_router_port(port) for subnet_id in port.subnet_ids
+    }
     subnets = {}
     for subnet in desired.subnets:
         present = chosen("subnet", subnet.name, state.subnets, desired.cohort)
@@ -44,7 +48,7 @@ def _plan_network(
             modes = {option: mode for option in IPV6_MODES if (mode := getattr(subnet, option))}
             actions.append(Action("create", "subnet", subnet.name, after=_facts(subnet) | modes, note=subnet.cidr))
         else:
-            _compare_subnet(subnet, present, actions, drift)
+            _compare_subnet(subnet, present, gateways.get(present.id, ()), actions, drift)
     for present in seen.ours(state.subnets, desired.cohort):
         if present.name not in subnets:
             drift.append(_undeclared(f"subnet {present.name}", present.cidr))
@@ -68,7 +72,17 @@ def _facts(subnet: want.Subnet) -> dict[str, Any]:
     return {key: value for key, value in facts.items() if value is not None}
 
 
-def _compare_subnet(subnet: want.Subnet, present: seen.Subnet, actions: list[Action], drift: list[Drift]) -> None:
+def _is_router_port(port: seen.Port) -> bool:
+    return port.device_owner in seen.ROUTER_PORTS
+
+
+def _compare_subnet(
+    subnet: want.Subnet,
+    present: seen.Subnet,
+    router_addresses: Collection[str],
+    actions: list[Action],
+    drift: list[Drift],
+) -> None:
     if present.cidr != subnet.cidr:
         mend = "a subnet keeps its addresses for life; remove the cohort's network and run again"
         drift.append(Drift(f"subnet {subnet.name}", "cidr", present.cidr, subnet.cidr, mend))
@@ -85,6 +99,9 @@ def _compare_subnet(subnet: want.Subnet, present: seen.Subnet, actions: list[Act
         "enable_dhcp": present.enable_dhcp,
     }
     after = {key: value for key, value in _facts(subnet).items() if now[key] != value}
+    if "gateway_ip" in after and present.gateway_ip in router_addresses:
+        mend = "Neutron doesn't change it while a router has it; remove the cohort's network and run again"
+        drift.append(Drift(f"subnet {subnet.name}", "gateway_ip", present.gateway_ip, after.pop("gateway_ip"), mend))
     if after:
         before = {key: now[key] for key in after}
         actions.append(Action("change", "subnet", subnet.name, id=present.id, before=before, after=after))
@@ -126,7 +143,7 @@ def _plan_router(
     attached = {
         subnet_id
         for port in state.ports
-        if router and port.device_id == router.id and port.device_owner in seen.ROUTER_PORTS
+        if router and port.device_id == router.id and _is_router_port(port)
         for subnet_id in port.subnet_ids
     }
     for name, present in subnets.items():
@@ -138,19 +155,20 @@ def _plan_security_group(desired: want.NetworkStack, state: seen.NetworkStackSta
     group = chosen("security group", desired.name, state.security_groups, desired.cohort)
     if group is None:
         actions.append(Action("create", "security group", desired.name))
-    present = {rule: rule_id for rule_id, rule in group.rules} if group else dict.fromkeys(DEFAULT_RULES)
+    present = group.rules if group else tuple((None, rule) for rule in DEFAULT_RULES)
     wanted = dict(desired.rules)
-    # Outgoing traffic is left as Neutron opened it unless something is declared about it.
-    directions = {"ingress"} | {rule.direction for rule in wanted}
-    if desired.default_egress is not None:
-        directions.add("egress")
-    if desired.default_egress:
+    # Outgoing traffic is as open as Neutron makes it unless something is declared about it.
+    is_open = desired.default_egress
+    if is_open is None:
+        is_open = not any(rule.direction == "egress" for rule in wanted)
+    if is_open:
         wanted = dict.fromkeys(DEFAULT_RULES, "") | wanted
-    for rule, rule_id in present.items():
-        if rule.direction in directions and rule not in wanted:
+    for rule_id, rule in present:
+        if rule not in wanted:
             actions.append(Action("delete", "rule", str(rule), id=rule_id, before={"rule": rule}))
+    there = {rule for _rule_id, rule in present}
     for rule, description in wanted.items():
-        if rule not in present:
+        if rule not in there:
             actions.append(
                 Action("create", "rule", str(rule), after={"rule": rule, "description": description}, note=description)
             )
@@ -162,17 +180,17 @@ def _absent(desired: want.NetworkStack, state: seen.NetworkStackState) -> Plan:
     routers = seen.ours(state.routers, desired.cohort)
     in_use = [port for port in state.ports if not port.device_owner.startswith("network:")]
     if in_use:
-        names = sorted(port.name or f"server {port.device_id}" for port in in_use)
+        names = sorted(port.name or (f"server {port.device_id}" if port.device_id else port.id) for port in in_use)
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         raise PlanError(f"Network {desired.name} is still in use by {shown}; remove the cohort's instances first.")
     own_routers = {router.id for router in routers}
-    foreign = [p for p in state.ports if p.device_owner in seen.ROUTER_PORTS and p.device_id not in own_routers]
+    foreign = [port for port in state.ports if _is_router_port(port) and port.device_id not in own_routers]
     if foreign:
         raise PlanError(
             f"Network {desired.name} is attached to router {foreign[0].device_id}, which is not ours; detach it first."
         )
     for port in state.ports:
-        if port.device_owner in seen.ROUTER_PORTS:
+        if _is_router_port(port):
             subnet = next((s.name for s in state.subnets if s.id in port.subnet_ids), port.id)
             actions.append(Action("detach", "subnet", subnet, id=port.id, before={"router_id": port.device_id}))
     actions += [Action("delete", "router", router.name, id=router.id) for router in routers]

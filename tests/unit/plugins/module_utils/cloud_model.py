@@ -50,6 +50,7 @@ def apply_to_stack(desired, state, plan):  # noqa: PLR0912 - one branch for each
                 made = seen.Subnet(new_id("sub"), wanted.name, owner, cidr=wanted.cidr, ip_version=wanted.ip_version)
                 state = replace(state, subnets=(*state.subnets, with_facts(made, action.after)))
             case "change", "subnet":
+                refuse_gateway_in_use(state, action)
                 state = replace(
                     state, subnets=tuple(with_facts(s, action.after) if s.id == action.id else s for s in state.subnets)
                 )
@@ -67,9 +68,8 @@ def apply_to_stack(desired, state, plan):  # noqa: PLR0912 - one branch for each
             case "attach", "subnet":
                 router = seen.ours(state.routers, desired.cohort)[0]
                 subnet = next(s for s in seen.ours(state.subnets, desired.cohort) if s.name == action.name)
-                made = seen.Port(
-                    new_id("port"), "", None, "net", router.id, seen.ROUTER_PORTS[0], subnet_ids=(subnet.id,)
-                )
+                facts = {"subnet_ids": (subnet.id,), "addresses": (subnet.gateway_ip,)}
+                made = seen.Port(new_id("port"), "", None, "net", router.id, seen.ROUTER_PORTS[0], **facts)
                 state = replace(state, ports=(*state.ports, made))
             case "create", "security group":
                 rules = tuple((new_id("rule"), rule) for rule in DEFAULT_RULES)
@@ -81,7 +81,11 @@ def apply_to_stack(desired, state, plan):  # noqa: PLR0912 - one branch for each
                 )
             case "delete", "rule":
                 state = change_rules(
-                    desired, state, lambda rules, a=action: tuple(r for r in rules if r[1] != a.before["rule"])
+                    desired,
+                    state,
+                    lambda rules, a=action: tuple(
+                        r for r in rules if a.id != r[0] and (a.id or a.before["rule"] != r[1])
+                    ),
                 )
             case "detach", "subnet":
                 state = replace(state, ports=without(state.ports, action.id))
@@ -95,6 +99,13 @@ def apply_to_stack(desired, state, plan):  # noqa: PLR0912 - one branch for each
             case unknown:
                 raise AssertionError(f"the model doesn't know {unknown}")
     return state
+
+
+def refuse_gateway_in_use(state, action):
+    """Neutron's answer to another gateway for a subnet whose gateway is a router's port."""
+    (subnet,) = [subnet for subnet in state.subnets if subnet.id == action.id]
+    taken = {address for port in state.ports if subnet.id in port.subnet_ids for address in port.addresses}
+    assert "gateway_ip" not in action.after or subnet.gateway_ip not in taken, "GatewayIpInUse"
 
 
 def change_rules(desired, state, change):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from misbehaving import DROP, login
 
@@ -16,7 +18,8 @@ QUOTA = (409, {"NeutronError": {"message": "Quota exceeded for resources: ['netw
 
 def network(student):
     name = f"coursevm-demo-{student}"
-    return {"id": f"net-{student}", "name": name, "description": marker(COHORT, student)}
+    facts = {"id": f"net-{student}", "name": name, "description": marker(COHORT, student)}
+    return {**facts, "created_at": datetime.now(UTC).isoformat()}
 
 
 def subnet(student):
@@ -87,7 +90,7 @@ def test_networks_and_subnets_are_made_in_lists_and_routers_each(server, pauses)
 
 
 def test_who_finds_an_older_network_of_another_run_leaves_it_to_that_one(server, pauses):
-    older = {**network("ada"), "id": "an-older-one"}
+    older = {**network("ada"), "id": "an-older-one", "created_at": "2026-01-01T00:00:00Z"}
     seen = (200, {"networks": [*NETWORKS[1]["networks"], older]})
     ada, grace = run(server, NETWORKS, SUBNETS, seen, (204, ""), *ROUTERS[2:])
     assert grace.error is None
@@ -103,6 +106,27 @@ def test_a_router_beside_a_network_that_was_there_is_looked_for_again(server, pa
     (ada,) = run(server, (201, {"router": router("ada")}), seen, (204, ""), students=["ada"], **there)
     assert "the same router at this moment (an-older-one)" in ada.error
     assert [path for method, path, _body in server.seen if method == "DELETE"] == ["/net/v2.0/routers/router-ada"]
+
+
+def two_routers(server, network_body, *answers):
+    """Make one student's network and a router that is there twice then, ours being the younger one."""
+    older = {**router("ada"), "id": "an-older-one", "created_at": "2026-01-01T00:00:00Z"}
+    made = (201, {"networks": [network_body]}), (201, {"subnets": [subnet("ada")]}), (200, {"networks": []})
+    seen = (200, {"routers": [{**router("ada"), "created_at": "2026-01-02T00:00:00Z"}, older]})
+    return run(server, *made, *answers, ROUTERS[0], seen, (204, ""), students=["ada"])[0]
+
+
+def test_a_run_so_slow_that_another_finishes_its_network_looks_whether_the_router_is_there_twice(server, pauses):
+    begun = (datetime.now(UTC) - timedelta(seconds=61)).isoformat()
+    ada = two_routers(server, network("ada") | {"created_at": begun})
+    assert "the same router at this moment (an-older-one)" in ada.error
+    assert server.seen[-1][:2] == ("DELETE", "/net/v2.0/routers/router-ada")
+
+
+def test_a_lost_request_for_a_router_that_is_still_at_work_leaves_no_second_one(server, pauses):
+    ada = two_routers(server, network("ada"), (DROP,), (200, {"routers": []}))
+    assert "(an-older-one)" in ada.error
+    assert server.seen[-1][:2] == ("DELETE", "/net/v2.0/routers/router-ada")
 
 
 def test_a_quota_that_is_used_up_stops_one_student_and_not_the_other(server, pauses):

@@ -112,6 +112,12 @@ def test_a_busy_or_broken_service_is_asked_again_after_the_pause_it_wants(server
     assert pauses == [7, 14, 28]
 
 
+def test_a_service_that_wants_no_pause_gets_growing_ones_all_the_same(server, pauses):
+    server.answers = [(429, {}, {"Retry-After": 0}), (429, {}, {"Retry-After": 0}), (200, {})]
+    login(server).get("network", "/networks/1")
+    assert pauses == [1, 2]
+
+
 def test_it_is_given_up_in_the_end_in_words(server, pauses):
     server.answers = [(503, "<html><h1>Service Unavailable</h1></html>")] * cloud.ATTEMPTS
     with pytest.raises(CloudError, match=r"HTTP 503 from the network service .*/networks\): Service Unavailable"):

@@ -24,6 +24,7 @@ OPEN = want.Rule("ingress", "IPv4", "tcp", 1, 65535, None)
 OUT = want.Rule("egress", "IPv4", None, None, None, None)
 OUT_6 = want.Rule("egress", "IPv6", None, None, None, None)
 WEB = want.Rule("egress", "IPv4", "tcp", 443, 443, None)
+OPEN_GROUP = seen.SecurityGroup("g", NAME, OURS, (("1", OUT), ("2", OUT_6)))
 RULES = st.sampled_from([SSH, HTTP, ECHO, OPEN, OUT, OUT_6, WEB])
 
 subnet_facts = st.fixed_dictionaries(
@@ -64,12 +65,15 @@ def states(draw):
         )
         attached = draw(st.sets(st.sampled_from(sorted(names)))) if names and routers else set()
         ports = tuple(
-            seen.Port(f"p-{name}", "", None, "n", "r", seen.ROUTER_PORTS[0], (f"s-{name}",)) for name in attached
+            seen.Port(f"p-{s.name}", "", None, "n", "r", seen.ROUTER_PORTS[0], (s.id,), (s.gateway_ip,))
+            for s in subnets
+            if s.name in attached
         )
         dhcp = (seen.Port("p-dhcp", "", None, "n", "dhcp", "network:dhcp", tuple(s.id for s in subnets)),)
         state = replace(state, networks=(seen.Network("n", NAME, OURS),), subnets=subnets, ports=ports + dhcp)
     if draw(st.booleans()):
-        rules = tuple((f"rule-{number}", rule) for number, rule in enumerate(draw(st.sets(RULES))))
+        # Neutron takes a rule twice when it is written in two ways.
+        rules = tuple((f"rule-{number}", rule) for number, rule in enumerate(draw(st.lists(RULES))))
         state = replace(state, security_groups=(seen.SecurityGroup("g", NAME, OURS, rules),))
     return state
 
@@ -97,16 +101,10 @@ def test_absent_leaves_nothing_and_present_makes_all(desired, state):
         declared = {rule for rule, _description in desired.rules}
         found = {rule for _id, rule in after.security_groups[0].rules}
         assert {r for r in found if r.direction == "ingress"} == {r for r in declared if r.direction == "ingress"}
-        outgoing = {r for r in declared if r.direction == "egress"} | (
-            {OUT, OUT_6} if desired.default_egress else set()
-        )
-        if outgoing or desired.default_egress is False:
-            assert {r for r in found if r.direction == "egress"} == outgoing
-        else:
-            before = state.security_groups or [seen.SecurityGroup("", "", None, (("", OUT), ("", OUT_6)))]
-            assert {r for r in found if r.direction == "egress"} == {
-                r for _id, r in before[0].rules if r.direction == "egress"
-            }
+        outgoing = {r for r in declared if r.direction == "egress"}
+        if desired.default_egress or (desired.default_egress is None and not outgoing):
+            outgoing |= {OUT, OUT_6}
+        assert {r for r in found if r.direction == "egress"} == outgoing
     else:
         assert (after.networks, after.routers, after.security_groups) == ((), (), ())
 
@@ -140,7 +138,7 @@ def test_the_plan_in_words():
         external_network_id="ext-1",
         networks=(seen.Network("n", NAME, OURS),),
         subnets=(seen.Subnet("s", "a", OURS, "10.0.0.0/24", gateway_ip="10.0.0.1"),),
-        security_groups=(seen.SecurityGroup("g", NAME, OURS, (("1", OPEN),)),),
+        security_groups=(seen.SecurityGroup("g", NAME, OURS, (("1", OPEN), ("2", OUT), ("3", OUT_6))),),
     )
     desired = want.NetworkStack(
         COHORT, NAME, "public", (model.subnet("a", dns_nameservers=("9.9.9.9",)),), ((SSH, "Shell"),)
@@ -158,11 +156,55 @@ def test_another_cidr_is_reported_and_left():
     state = seen.NetworkStackState(
         networks=(seen.Network("n", NAME, OURS),),
         subnets=(seen.Subnet("s", "a", OURS, "10.9.0.0/24"),),
-        security_groups=(seen.SecurityGroup("g", NAME, OURS),),
+        security_groups=(OPEN_GROUP,),
     )
     steps = plan(want.NetworkStack(COHORT, NAME, None, (model.subnet("a"),)), state)
     assert steps.actions == ()
     assert "cidr is 10.9.0.0/24, declared 10.0.0.0/24" in str(steps.drift[0])
+
+
+def test_a_gateway_that_a_router_has_is_reported_and_left():
+    state = seen.NetworkStackState(
+        external_network_id="ext-1",
+        networks=(seen.Network("n", NAME, OURS),),
+        subnets=(seen.Subnet("s", "a", OURS, "10.0.0.0/24", gateway_ip="10.0.0.1"),),
+        routers=(seen.Router("r", NAME, OURS, "ext-1"),),
+        ports=(seen.Port("p", "", None, "n", "r", seen.ROUTER_PORTS[0], ("s",), ("10.0.0.1",)),),
+        security_groups=(OPEN_GROUP,),
+    )
+    wanted = model.subnet("a", gateway_ip="10.0.0.254", dns_nameservers=("9.9.9.9",))
+    desired = want.NetworkStack(COHORT, NAME, "public", (wanted,))
+    steps = plan(desired, state)
+    assert [action.after for action in steps.actions] == [{"dns_nameservers": ["9.9.9.9"]}]
+    assert "gateway_ip is 10.0.0.1, declared 10.0.0.254; Neutron doesn't change it" in str(steps.drift[0])
+    (change,) = plan(desired, replace(state, ports=())).actions[:1]
+    assert change.after["gateway_ip"] == "10.0.0.254"
+
+
+def test_a_rule_that_is_there_in_two_ways_goes_in_both():
+    rules = (("1", HTTP), ("2", HTTP), ("3", SSH), ("4", OUT), ("5", OUT_6))
+    state = seen.NetworkStackState(
+        networks=(seen.Network("n", NAME, OURS),), security_groups=(seen.SecurityGroup("g", NAME, OURS, rules),)
+    )
+    steps = plan(want.NetworkStack(COHORT, NAME, rules=((SSH, ""),)), state)
+    assert [(action.verb, action.id) for action in steps.actions] == [("delete", "1"), ("delete", "2")]
+
+
+def test_a_rule_for_outgoing_traffic_that_nobody_declared_goes():
+    rules = (("1", WEB), ("2", OUT), ("3", OUT_6))
+    state = seen.NetworkStackState(
+        networks=(seen.Network("n", NAME, OURS),), security_groups=(seen.SecurityGroup("g", NAME, OURS, rules),)
+    )
+    steps = plan(want.NetworkStack(COHORT, NAME), state)
+    assert [(action.verb, action.id) for action in steps.actions] == [("delete", "1")]
+
+
+def test_a_port_of_nobody_is_named_by_its_id():
+    state = seen.NetworkStackState(
+        networks=(seen.Network("n", NAME, OURS),), ports=(seen.Port("p-1", "", None, "n", "", ""),)
+    )
+    with pytest.raises(PlanError, match="still in use by p-1;"):
+        plan(want.NetworkStack(COHORT, NAME, present=False), state)
 
 
 def test_the_modes_of_an_ipv6_subnet_are_given_and_only_reported_later():
@@ -174,7 +216,7 @@ def test_the_modes_of_an_ipv6_subnet_are_given_and_only_reported_later():
     state = seen.NetworkStackState(
         networks=(seen.Network("n", NAME, OURS),),
         subnets=(present,),
-        security_groups=(seen.SecurityGroup("g", NAME, OURS),),
+        security_groups=(OPEN_GROUP,),
     )
     steps = plan(desired, state)
     assert steps.actions == ()
