@@ -39,7 +39,7 @@ options:
     description: Name or id of the image. It is an error when several active images have that name.
     type: str
   flavor:
-    description: Name or id of the flavor.
+    description: Name or id of the flavor. Of servers that are there it is changed by O(state=resized) only.
     type: str
   availability_zone:
     description: Zone to put new servers in. Not compared when not given.
@@ -79,12 +79,15 @@ options:
       - V(stopped) stops the servers that are there (C(SHUTOFF)), and V(shelved) shelves them. Nothing else is made,
         changed or compared, so image, flavor and network need not be given. A student without a server is reported. A
         shelved server stays so when V(stopped) is asked for.
+      - V(resized) is V(present), and every server that is there with another flavor gets the one in O(flavor). Nova
+        stops the server for that and starts it again; a stopped one stays so. Disk, port, floating IP and id stay. It
+        refuses a flavor whose disk is smaller. A resize that waits for its confirmation gets it.
       - V(rebuilt) is V(present), and every server that is there gets a new disk from O(image), with the declared user
         data, metadata and keypair. B(All that is on the disk is lost.) Port, floating IP and id stay, and a stopped
         server is stopped again. That is a change every time.
       - V(absent) removes servers, ports and floating IPs.
     type: str
-    choices: [present, absent, started, stopped, shelved, rebuilt]
+    choices: [present, absent, started, stopped, shelved, resized, rebuilt]
     default: present
   prune:
     description: Whether to remove the instances of students of the cohort who are not in O(instances).

@@ -11,20 +11,24 @@ What fails for one student is noted for that student and doesn't stop the others
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed
 from ansible_collections.ouseful.coursevm.plugins.module_utils.apply import create_once
-from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError
+from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError, moment
 from ansible_collections.ouseful.coursevm.plugins.module_utils.concurrency import Background, concurrently
 from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import Cohort, Instance
 from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import CohortState, Port, Server
 from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import marker, owner_of_marker, tags
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Action, Plan
-from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_instances import sorted_servers
-from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import GOALS, REQUESTS, next_status
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_instances import port_of, sorted_servers
+from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import GOALS, RECORDED, REQUESTS, next_status
 from ansible_collections.ouseful.coursevm.plugins.module_utils.waiting import OnTheWay, Outcome, Waiting
+
+# By how much the clocks of the cloud's services may differ.
+CLOCKS_APART = timedelta(seconds=1)
 
 
 def outcomes(state: CohortState, students: Iterable[str]) -> dict[str, Outcome]:
@@ -82,7 +86,7 @@ class Apply:
         # Nova is at its work while Neutron is asked.
         self._remove(of(("delete", "server"), ("delete", "floating IP")))
         self._each(of(("create", "server")), self._create_server)
-        self._expect(of(*((verb, "server") for verb in (*REQUESTS, "rebuild"))))
+        self._expect(of(*((verb, "server") for verb in (*REQUESTS, "rebuild", "resize"))))
         self.unbound = {action.student: action for action in of(("bind", "floating IP"), ("create", "floating IP"))}
         with self.binding:
             self._bind(self.state.ports)
@@ -138,11 +142,24 @@ class Apply:
         self.cloud.put("compute", f"/servers/{action.id}", {"server": dict(action.after)})
 
     def _change_metadata(self, action: Action) -> None:
-        self.cloud.post("compute", f"/servers/{action.id}/metadata", {"metadata": dict(action.after)})
+        path = f"/servers/{action.id}/metadata"
+
+        def look() -> dict[str, Any] | None:
+            found = self.cloud.get("compute", path)
+            return found if action.after.items() <= found["metadata"].items() else None
+
+        create_once(self.cloud, "compute", path, {"metadata": dict(action.after)}, look)
 
     def _change_port(self, action: Action) -> None:
         groups = list(self.state.names.security_group_ids)
-        self.cloud.put("network", f"/ports/{action.id}", {"port": {"security_groups": groups}})
+        port_id = action.id
+        if port_id is None:  # of a server that this run has made
+            server_id = self._server_id(action.student)
+            port = self._port_of(action.student, observed.ports(self.cloud, [server_id]))
+            if port is None:
+                raise CloudError("the server got no port on its network")
+            port_id = port.id
+        self.cloud.put("network", f"/ports/{port_id}", {"port": {"security_groups": groups}})
 
     # Floating IPs
 
@@ -158,14 +175,17 @@ class Apply:
         way, server = self.waiting.on_the_way.get(student), self.outcomes[student].server
         return way.server_id if way else server.id if server else None
 
+    def _port_of(self, student: str, ports: Iterable[Port]) -> Port | None:
+        network_id, _name = self.state.names.networks[self.desired.network_of(self.wanted[student])]
+        return port_of(self._server_id(student), ports, network_id)
+
     def _bind(self, ports: Iterable[Port]) -> None:
-        on = {port.device_id: port for port in ports}
         makers = {"bind": self._bind_floating_ip, "create": self._create_floating_ip}
         for student in list(self.unbound):
-            server_id = self._server_id(student)
-            if server_id in on:
+            port = self._port_of(student, ports)
+            if port:
                 action = self.unbound.pop(student)
-                self.binding.start(self._attempt, action, partial(makers[action.verb], port=on[server_id]))
+                self.binding.start(self._attempt, action, partial(makers[action.verb], port=port))
 
     def _there(self) -> dict[str, dict[str, Any]]:
         """The cohort's floating IPs as they are now, by student."""
@@ -249,9 +269,15 @@ class Apply:
     def _expect(self, moves: list[Action]) -> None:
         """Put every server on its way that is moved by the plan, or was on its way before."""
         goal = GOALS.get(self.desired.state)
+        flavor = self.state.names.flavor if self.desired.state == "resized" and self.state.names else None
         for action in moves:
             self.waiting.on_the_way[action.student] = OnTheWay(
-                action.id, 1 + self.retries, step=str(action), goal=goal, ask=partial(self._ask, action.student)
+                action.id,
+                1 + self.retries,
+                step=str(action),
+                goal=goal,
+                flavor=flavor,
+                ask=partial(self._ask, action.student),
             )
         for student, outcome in self.outcomes.items():
             server = outcome.server
@@ -283,8 +309,22 @@ class Apply:
 
     def _ask(self, student: str, verb: str) -> None:
         server = self.outcomes[student].server
-        body = self._rebuild_body(student, server) if verb == "rebuild" else REQUESTS[verb]
-        self.cloud.post("compute", f"/servers/{server.id}/action", body)
+        if verb == "rebuild":
+            body = self._rebuild_body(student, server)
+        elif verb == "resize":
+            body = {"resize": {"flavorRef": self.state.names.flavor_id}}
+        else:
+            body = REQUESTS[verb]
+        path, recorded = f"/servers/{server.id}", RECORDED.get(verb, verb)
+        begun = self.cloud.now() - CLOCKS_APART
+
+        def look() -> dict[str, Any] | None:
+            listed = self.cloud.list("compute", f"{path}/os-instance-actions", "instanceActions")
+            return next(
+                (one for one in listed if one["action"] == recorded and moment(one["start_time"]) >= begun), None
+            )
+
+        create_once(self.cloud, "compute", f"{path}/action", body, look)
 
     def _rebuild_body(self, student: str, server: Server) -> dict[str, Any]:
         """The disk from the declared image; Nova replaces the whole metadata, so what else there is goes along."""

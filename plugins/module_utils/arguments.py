@@ -52,7 +52,7 @@ INSTANCES_ARGUMENTS = {
     "delete_on_termination": {"type": "bool", "default": True},
     "state": {
         "type": "str",
-        "choices": ["present", "absent", "started", "stopped", "shelved", "rebuilt"],
+        "choices": ["present", "absent", "started", "stopped", "shelved", "resized", "rebuilt"],
         "default": "present",
     },
     "prune": {"type": "bool", "default": False},
@@ -62,4 +62,4 @@ INSTANCES_ARGUMENTS = {
     "progress_file": {"type": "path"},
 }
 # What is needed to make instances
-REQUIRED_TO_MAKE = [("state", state, ("image", "flavor")) for state in ("present", "started", "rebuilt")]
+REQUIRED_TO_MAKE = [("state", state, ("image", "flavor")) for state in ("present", "started", "resized", "rebuilt")]

@@ -134,15 +134,13 @@ class Cloud:
             self.polls += _is_polling.get()
             self._date = response.headers.get("Date") or self._date
 
-    def seconds_since(self, moment: str | None) -> float:
-        """Seconds from a ``created_at`` until the last answer, by the cloud's own clock where it tells it.
+    def now(self) -> datetime:
+        """When the last answer came, by the cloud's own clock where it tells it."""
+        return parsedate_to_datetime(self._date) if self._date else datetime.now(UTC)
 
-        Endless when there is no such moment.
-        """
-        if not moment:
-            return math.inf
-        now = parsedate_to_datetime(self._date) if self._date else datetime.now(UTC)
-        return (now - datetime.fromisoformat(moment)).total_seconds()
+    def seconds_since(self, created_at: str | None) -> float:
+        """Seconds from a ``created_at`` until the last answer; endless when there is none."""
+        return (self.now() - moment(created_at)).total_seconds() if created_at else math.inf
 
     def _log_in(self) -> Any:
         try:
@@ -335,6 +333,12 @@ class Cloud:
     def delete(self, service: str, path: str) -> None:
         """One DELETE request; what is gone already is no error."""
         self.request(service, "DELETE", path, missing_ok=True)
+
+
+def moment(text: str) -> datetime:
+    """A moment as OpenStack writes it (ISO 8601); in UTC, which not every service adds."""
+    read = datetime.fromisoformat(text)
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def _is_quota(status: int | None, text: str) -> bool:

@@ -48,7 +48,11 @@ def declare(cloud: Cloud, wanted: Cohort, options: Options, blocked: Mapping[str
     # a server that comes up in ERROR is made again, which takes the names, too
     coming_up = any(server.status == "BUILD" for server in state.servers)
     if wanted.makes and (coming_up or not steps.settled):
-        state = observed.rest_of_cohort(cloud, wanted, state, planning=options.check_mode or bool(blocked))
+        made_nowhere = [one for one in wanted.instances if options.check_mode or one.student in blocked]
+        may_be_missing = {wanted.network_of(one) for one in made_nowhere}
+        if options.check_mode:
+            may_be_missing |= set(wanted.security_groups or ())
+        state = observed.rest_of_cohort(cloud, wanted, state, may_be_missing)
         steps = plan(wanted, state)
     others = undeclared_students(wanted, state)
     listed = [instance.student for instance in wanted.instances]

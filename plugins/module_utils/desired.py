@@ -167,7 +167,7 @@ class Cohort:
     @property
     def makes(self) -> bool:
         """Whether what is missing is made, and all that is declared compared."""
-        return self.state in ("present", "started", "rebuilt")
+        return self.state in ("present", "started", "resized", "rebuilt")
 
     def lasting_facts(self, image_id: str | None) -> dict[str, str]:
         """What a server keeps for life and Nova's list doesn't tell: recorded in the metadata of new servers."""

@@ -85,6 +85,7 @@ class FloatingIP(Resource):
     network_id: str = ""
     port_id: str | None = None
     fixed_address: str | None = None
+    device_id: str | None = None  # the server's, where Neutron tells it
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ class NetworkStackState:
 class Names:
     """What the names in a declaration stand for, looked up only when there is something to do.
 
-    ``missing`` are networks and groups that are not there, which is an error except when only planning.
+    ``missing`` are networks and groups that are not there and needn't be.
     """
 
     flavor_id: str
@@ -141,8 +142,8 @@ class Names:
 class CohortState:
     """A cohort's resources.
 
-    ``names``, ``ports`` (of the servers) and ``strangers`` (servers by name) are filled by the second look only, see
-    ``rest_of_cohort``.
+    ``flavor`` is the name of a flavor that is declared by its id. ``names``, ``ports`` (of the servers) and
+    ``strangers`` (servers by name) are filled by the second look only, see ``rest_of_cohort``.
     """
 
     image_id: str | None = None
@@ -150,7 +151,8 @@ class CohortState:
     floating_ips: tuple[FloatingIP, ...] = ()
     ports: tuple[Port, ...] = ()
     names: Names | None = None
-    strangers: tuple[tuple[str, str], ...] = ()  # name and id
+    strangers: tuple[tuple[str, str, Owner | None], ...] = ()  # name, id and whose
+    flavor: str | None = None
 
 
 def ours(resources: Iterable[Any], cohort: str) -> list[Any]:
@@ -183,7 +185,8 @@ def network_stacks(cloud: Cloud, stacks: Sequence[NetworkStack]) -> list[Network
     ]
     external_id = None
     if first.present and external_name:
-        external_id = _external_network(cloud, external_name, networks).id
+        in_use = {one.external_network_id for one in ours(map(router, routers), first.cohort)}
+        external_id = external_name if external_name in in_use else _external_network(cloud, external_name, networks).id
     all_own = ours(networks, first.cohort)
     own_ids = [one.id for one in all_own if one.name in names]
     subnets, ports = [], []
@@ -222,32 +225,40 @@ def narrowed(key: str, values: Iterable[str]) -> dict[str, list[str]]:
 
 
 def cohort(cloud: Cloud, desired: Cohort) -> CohortState:
-    """The first look, enough to see that nothing is to be done: servers, floating IPs and the image's id."""
+    """The first look, enough to see that nothing is to be done: servers, floating IPs, image and flavor."""
     looks = [
         lambda: servers(cloud, desired.cohort),
         lambda: floating_ips(cloud, desired.cohort),
         lambda: image_id(cloud, desired.image) if desired.makes else None,
+        lambda: flavor_name(cloud, desired.flavor) if desired.makes else None,
     ]
-    found_servers, found_addresses, found_image = concurrently(lambda look: look(), looks, READERS)
-    return CohortState(image_id=found_image, servers=found_servers, floating_ips=found_addresses)
+    found_servers, found_addresses, found_image, found_flavor = concurrently(lambda look: look(), looks, READERS)
+    return CohortState(found_image, flavor=found_flavor, servers=found_servers, floating_ips=found_addresses)
 
 
-def rest_of_cohort(cloud: Cloud, desired: Cohort, state: CohortState, planning: bool = False) -> CohortState:
+def rest_of_cohort(
+    cloud: Cloud, desired: Cohort, state: CohortState, may_be_missing: Collection[str] = ()
+) -> CohortState:
     """The second look: ports, what the declared names stand for, and who else uses our names.
 
-    When only ``planning``, a network or group that isn't there yet is no error: network_stack, which would make it, is
-    only planning as well.
+    ``may_be_missing`` are declared names of networks and groups that needn't be there: what would make them is only
+    planning as well, or has failed.
     """
     # By their tags, which Nova gives to a server while it builds it: what another run for this cohort has made since
     # the first look is no stranger's.
     others = {"not-tags": ",".join(tags(desired.cohort))}
+    lacks_some = desired.makes and {i.student for i in desired.instances} - {s.owner.student for s in state.servers}
     looks = [
         lambda: ports(cloud, [server.id for server in state.servers]),
-        lambda: _names(cloud, desired, planning) if desired.makes else None,
-        lambda: cloud.list("compute", "/servers/detail", "servers", others) if desired.makes else [],
+        lambda: _names(cloud, desired, may_be_missing) if desired.makes else None,
+        lambda: cloud.list("compute", "/servers/detail", "servers", others) if lacks_some else [],
     ]
     found_ports, names, strange_servers = concurrently(lambda look: look(), looks, READERS)
-    strangers = tuple((body["name"], body["id"]) for body in strange_servers if body["status"] != "BUILD")
+    strangers = tuple(
+        (body["name"], body["id"], owner_of_tags(body.get("tags") or ()))
+        for body in strange_servers
+        if body["status"] != "BUILD"
+    )
     return replace(state, ports=found_ports, names=names, strangers=strangers)
 
 
@@ -316,6 +327,13 @@ def image_id(cloud: Cloud, wanted: str) -> str:
     return active[0]["id"]
 
 
+def flavor_name(cloud: Cloud, wanted: str) -> str | None:
+    """Name of the flavor whose id that is; None, and no request, where it doesn't look like one."""
+    if not UUID_PATTERN.fullmatch(wanted):
+        return None
+    return cloud.get("compute", f"/flavors/{wanted}", missing_ok=True).get("flavor", {}).get("name")
+
+
 def pick(kind: str, wanted: str, found: list[dict[str, Any]], cohort_name: str | None = None) -> dict[str, Any]:
     """The one entry with that id or name, the cohort's own first; CloudError with close names otherwise."""
     named = [body for body in found if body["id"] == wanted] or [body for body in found if body["name"] == wanted]
@@ -335,20 +353,27 @@ def pick(kind: str, wanted: str, found: list[dict[str, Any]], cohort_name: str |
     return named[0]
 
 
-def _names(cloud: Cloud, desired: Cohort, planning: bool) -> Names:
-    flavors, networks, groups = concurrently(
+def _names(cloud: Cloud, desired: Cohort, may_be_missing: Collection[str]) -> Names:
+    of_project = {"project_id": cloud.project_id, "fields": ["id", "name", "description"]}
+    flavors, all_networks, groups = concurrently(
         lambda look: cloud.list(*look),
         [
             ("compute", "/flavors", "flavors"),
             ("network", "/networks", "networks"),
-            ("network", "/security-groups", "security_groups", {"fields": ["id", "name", "description"]}),
+            ("network", "/security-groups", "security_groups", of_project),
         ],
         READERS,
     )
+    # An administrator sees every project's
+    networks = [
+        body
+        for body in all_networks
+        if body.get("shared") or body.get("router:external") or body.get("project_id") in (None, cloud.project_id)
+    ]
     missing = []
 
     def pick_or_plan(kind: str, wanted: str, found: list[dict[str, Any]]) -> dict[str, Any]:
-        if planning and not any(wanted in (body["id"], body["name"]) for body in found):
+        if wanted in may_be_missing and not any(wanted in (body["id"], body["name"]) for body in found):
             missing.append(f"{kind} {wanted}")
             return {"id": "", "name": wanted}
         return pick(kind, wanted, found, desired.cohort)
@@ -475,6 +500,7 @@ def floating_ip(body: dict[str, Any]) -> FloatingIP:
         network_id=body["floating_network_id"],
         port_id=body["port_id"],
         fixed_address=body["fixed_ip_address"],
+        device_id=(body.get("port_details") or {}).get("device_id"),
     )
 
 

@@ -7,15 +7,16 @@ look and plan again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import desired as want
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed as seen
 from ansible_collections.ouseful.coursevm.plugins.module_utils.faults import explain
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Action, Drift, Plan, clash
-from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import GOALS, SHELVED, next_status
+from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import GOALS, RESIZED, SHELVED, next_status
 
 ANEW = "it takes effect when the instance is made anew: remove it by name (state: absent) and run again"
+RESIZE = "it takes effect when the instance is resized by name (state: resized), which starts it anew"
 REBUILT = "it takes effect when the instance is rebuilt by name (state: rebuilt), which empties its disk"
 
 
@@ -63,6 +64,12 @@ def sorted_servers(student: str, state: seen.CohortState) -> tuple[list[seen.Ser
     return used, [server for server in there if server not in used]
 
 
+def port_of(server_id: str, ports: Iterable[seen.Port], network_id: str | None) -> seen.Port | None:
+    """A server's port, that on the network where it has several."""
+    own = [port for port in ports if port.device_id == server_id]
+    return next((port for port in own if port.network_id == network_id), own[0] if own else None)
+
+
 def _remove(students: list[str], state: seen.CohortState, actions: list[Action]) -> None:
     for kind, resources in (("floating IP", state.floating_ips), ("server", state.servers)):
         for student in students:
@@ -89,9 +96,9 @@ class _Student:
 
     def _port(self) -> seen.Port | None:
         """The server's port, that on the declared network where there are several; known after the second look."""
-        ports = [port for port in self.state.ports if self.server and port.device_id == self.server.id]
-        network_id = self.state.names.networks[self._network][0] if ports else None
-        return next((port for port in ports if port.network_id == network_id), ports[0] if ports else None)
+        if not self.server or not self.state.names:
+            return None
+        return port_of(self.server.id, self.state.ports, self.state.names.networks[self._network][0])
 
     def _action(self, verb: str, kind: str, name: str, **facts) -> Action:
         return Action(verb, kind, name, self.wanted.student, **facts)
@@ -111,9 +118,9 @@ class _Student:
             ids = ", ".join(server.id for server in self.servers)
             return f"there are {len(self.servers)} servers tagged as this student's: {ids}; remove all but one"
         if self.desired.makes and self.server is None:
-            for name, resource_id in self.state.strangers:
+            for name, resource_id, owner in self.state.strangers:
                 if name == self.wanted.name:
-                    return clash("server", name, resource_id)
+                    return clash("server", name, resource_id, owner)
         return None if self.server is None or self._is_going() else self._status_refusal()
 
     def _status_refusal(self) -> str | None:
@@ -128,6 +135,8 @@ class _Student:
         if self._is_stillborn():
             cause = f"server {name} never came up: {explain(self.server.fault)}; state: present makes it anew"
             return None if self.desired.makes else cause
+        if self.desired.state == "resized" and not self._is_resized():
+            return None
         if goal is None or self._heading in goal.ways or (self._heading in goal.statuses and not goal.always):
             on_volume = self._is_rebuilt() and self._is_on_volume()
             return f"server {name} boots from a volume, which a rebuild would not empty; {ANEW}" if on_volume else None
@@ -158,6 +167,9 @@ class _Student:
                 note = "is being deleted" if self._is_going() else f"never came up: {explain(self.server.fault)}"
                 steps.append(self._action("delete", "server", self.server.name, id=self.server.id, note=note))
             steps.append(self._action("create", "server", self.wanted.name))
+            if self.desired.security_groups == ():  # to Nova, no group is the default one
+                facts = {"before": {"security_groups": ("default",)}, "after": {"security_groups": ()}}
+                steps.append(self._action("change", "port", self.wanted.name, **facts))
         else:
             steps += self._moves() + self._changes_in_place()
         if self.desired.floating_network and not self._has_no_port():
@@ -181,6 +193,11 @@ class _Student:
             return []
         if self.desired.state == "rebuilt":
             return [self._rebuild()] if self._is_rebuilt() else []
+        if self._is_resized():
+            facts = {"before": {"flavor": self.server.flavor}, "after": {"flavor": self._flavor}}
+            return [self._action("resize", "server", self.wanted.name, id=self.server.id, **facts)]
+        if self.desired.state == "resized" and now != RESIZED:
+            return []
         if now in goal.statuses:
             return []
         note = f"is {self.server.task_state} now" if now != self.server.status else ""
@@ -242,6 +259,15 @@ class _Student:
         """Whether this plan rebuilds the server; what is being built anyway is not."""
         return self.desired.state == "rebuilt" and self._is_built()
 
+    def _is_resized(self) -> bool:
+        """Whether this plan gives the server another flavor."""
+        return self.desired.state == "resized" and self._is_built() and self.server.flavor != self._flavor
+
+    @property
+    def _flavor(self) -> str:
+        """Name of the declared flavor, or before the second look perhaps its id."""
+        return self.state.names.flavor if self.state.names else self.state.flavor or self.desired.flavor
+
     def _is_built(self) -> bool:
         """Nova knows network, zone and groups of a server only when it is built."""
         return self.server.status != "BUILD"
@@ -249,7 +275,9 @@ class _Student:
     def _is_bound(self, address: seen.FloatingIP) -> bool:
         if self._makes_server() or address.port_id is None:
             return False
-        return address.port_id == self.port.id if self.port else address.fixed_address in self.server.addresses
+        if self.port or address.device_id is None:
+            return address.port_id == self.port.id if self.port else address.fixed_address in self.server.addresses
+        return address.device_id == self.server.id
 
     def _floating_ip_steps(self) -> list[Action]:
         if any(self._is_bound(address) for address in self.addresses):
@@ -272,7 +300,11 @@ class _Student:
 
     def _server_drift(self) -> list[Drift]:
         server, desired, names = self.server, self.desired, self.state.names
-        facts = [("flavor", server.flavor, names.flavor if names else desired.flavor, ANEW)]
+        facts = [] if self._is_resized() else [("flavor", server.flavor, self._flavor, RESIZE)]
+        if self._heading == RESIZED and desired.state != "resized":
+            facts.append(
+                ("status", server.status, "ACTIVE", "Nova waits for a word: state: resized confirms the resize")
+            )
         if self._is_built():
             network = names.networks[self._network][1] if names else self._network
             facts.append(("network", server.networks, (network,), ANEW))

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 SHELVED = ("SHELVED", "SHELVED_OFFLOADED")
+RESIZED = "VERIFY_RESIZE"
+CONFIRM = "confirm"
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,13 @@ GOALS = {
     # Who is shelved runs as little as who is stopped, and could be stopped only by running first.
     "stopped": Goal("stop", ("SHUTOFF", *SHELVED), {"ACTIVE": "stop"}),
     "shelved": Goal("shelve", SHELVED, dict.fromkeys(("ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED"), "shelve")),
+    # Nova waits for a word after it, and then is where it was before.
+    "resized": Goal("resize", ("ACTIVE", "SHUTOFF"), {"ACTIVE": "resize", "SHUTOFF": "resize", RESIZED: CONFIRM}),
     "rebuilt": Goal(
         "rebuild", ("ACTIVE", "SHUTOFF"), dict.fromkeys(("ACTIVE", "SHUTOFF", "ERROR"), "rebuild"), always=True
     ),
 }
-# What Nova's API calls them; a rebuild has more to say, see apply_instances.py.
+# What Nova's API calls them; a rebuild and a resize have more to say, see apply_instances.py.
 REQUESTS: Mapping[str, Mapping[str, Any]] = {
     "start": {"os-start": None},
     "stop": {"os-stop": None},
@@ -52,9 +56,14 @@ REQUESTS: Mapping[str, Mapping[str, Any]] = {
     "resume": {"resume": None},
     "shelve": {"shelve": None},
     "unshelve": {"unshelve": None},
+    CONFIRM: {"confirmResize": None},
 }
+# What Nova records them as, where that is not the verb (nova/compute/instance_actions.py).
+RECORDED = {CONFIRM: "confirmResize"}
 # Statuses that pass by themselves, and tasks under way, with what follows.
-PASSING = dict.fromkeys(("BUILD", "REBOOT", "HARD_REBOOT", "REBUILD", "PASSWORD", "MIGRATING"), "ACTIVE")
+PASSING = dict.fromkeys(("BUILD", "REBOOT", "HARD_REBOOT", "REBUILD", "PASSWORD", "MIGRATING"), "ACTIVE") | {
+    "RESIZE": RESIZED
+}
 TASKS = {
     "powering-off": "SHUTOFF",
     "powering-on": "ACTIVE",
@@ -68,6 +77,7 @@ TASKS = {
     "shelving_offloading": "SHELVED_OFFLOADED",
     "unshelving": "ACTIVE",
     "spawning": "ACTIVE",
+    **dict.fromkeys(("resize_prep", "resize_migrating", "resize_migrated", "resize_finish"), RESIZED),
 }
 
 

@@ -19,7 +19,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.faults import exp
 from ansible_collections.ouseful.coursevm.plugins.module_utils.followed import Followed
 from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import FloatingIP, Server
 from ansible_collections.ouseful.coursevm.plugins.module_utils.pace import Pace
-from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import Goal
+from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import CONFIRM, RESIZED, Goal
 
 TELL_EVERY = 15
 
@@ -37,7 +37,7 @@ class Outcome:
 
 @dataclass
 class OnTheWay:
-    """A server on its way up, or to the status of ``goal``.
+    """A server on its way up, or to the status of ``goal`` and to ``flavor`` (its name; None for any).
 
     ``ask`` requests the way to the goal, given its verb. ``make`` makes the server anew and returns its id. Either is
     done at most ``tries`` times, and noted as ``step``. ``made_by`` is the step by which this run has made the server,
@@ -49,22 +49,31 @@ class OnTheWay:
     started: float = field(default_factory=time.monotonic)
     step: str = ""
     goal: Goal | None = None
+    flavor: str | None = None
     ask: Callable[[str], Any] | None = None
     make: Callable[[], str] | None = None
     made_by: str | None = None
-    asked: bool = False
+    asked: str = ""  # the last verb
     refusal: str = ""
     leaving: bool = False
 
-    def is_there(self, status: str) -> bool:
-        """Whether the server is where it is wanted when idle in that status."""
-        return self.goal is None or (status in self.goal.statuses and (self.asked or not self.goal.always))
+    def is_there(self, server: Server) -> bool:
+        """Whether the idle server is where it is wanted."""
+        if self.goal is None:
+            return True
+        asked = self.asked or not self.goal.always
+        return bool(asked) and server.status in self.goal.statuses and self.flavor in (None, server.flavor)
+
+    def is_underway(self, server: Server) -> bool:
+        """Whether Nova is at what was asked for; while it confirms a resize it tells no task."""
+        return bool(server.task_state) or (self.asked == CONFIRM and server.status == RESIZED)
 
     def may_ask(self, status: str) -> bool:
         """Whether Nova may be asked for the way from that status; what ends in ERROR isn't asked for again."""
-        if self.goal is None or self.tries <= 0 or (self.asked and status == "ERROR"):
+        if self.goal is None or (self.asked and status == "ERROR"):
             return False
-        return status in self.goal.ways
+        # The word that a resize waits for is no second try
+        return status in self.goal.ways and (self.tries > 0 or self.goal.ways[status] == CONFIRM)
 
 
 class Waiting:
@@ -117,6 +126,7 @@ class Waiting:
                 del servers[server_id]
                 outcome = self.outcomes[student]
                 outcome.server = outcome.server if outcome.server and outcome.server.id != server_id else None
+                outcome.seconds = round(elapsed, 1)
                 self.tell(f"{student}: server removed, {elapsed:.0f} s")
             elif server.status == "ERROR" and server.task_state is None:
                 del servers[server_id]
@@ -203,16 +213,14 @@ class Waiting:
         status = server.status
         if status == "ERROR" and not way.may_ask(status):
             self._handle_error(student, server)
-        elif status == "BUILD" or (way.goal and server.task_state):
+        elif status == "BUILD" or (way.goal and way.is_underway(server)):
             return False
-        elif way.is_there(status):
+        elif way.is_there(server):
             self._arrive(student, server)
         elif way.may_ask(status):
             return True
         else:
-            way_out = "run again" if status in way.goal.ways else f"Nova doesn't {way.goal.verb} it from there"
-            reason = way.refusal or way_out
-            self._give_up(student, f"the server is {status}, not {way.goal.statuses[0]}: {reason}")
+            self._give_up(student, _where_it_stays(way, server))
         return False
 
     def _arrive(self, student: str, server: Server) -> None:
@@ -245,11 +253,12 @@ class Waiting:
 
     def _go_on(self, student: str) -> None:
         way = self.on_the_way[student]
-        way.tries -= 1
+        verb = way.goal.ways[self.outcomes[student].server.status] if way.goal else "create"
+        way.tries -= verb != CONFIRM
         try:
             if way.goal:
-                way.ask(way.goal.ways[self.outcomes[student].server.status])
-                way.asked, way.refusal = True, ""
+                way.ask(verb)
+                way.asked, way.refusal = verb, ""
             else:
                 way.server_id, way.made_by = way.make(), way.step
                 way.started, way.leaving = time.monotonic(), False
@@ -258,10 +267,19 @@ class Waiting:
             if way.goal and (error.status == 409 or error.lost):
                 way.refusal = str(error)
             else:
-                self._give_up(student, f"{way.goal.verb if way.goal else 'create'} server: {error}")
+                self._give_up(student, f"{verb} server: {error}")
         else:
             self._note(student, way)
 
     def _poll(self, pace: Pace, left: int, look: Callable[[], dict[str, Server]]) -> dict[str, Server]:
         """The cohort's servers by id, when it is time to ask about the ``left`` that have not settled."""
         return pace.ask(lambda: self.cloud.poll(look), left)
+
+
+def _where_it_stays(way: OnTheWay, server: Server) -> str:
+    """Why the server is waited for no longer."""
+    if way.flavor not in (None, server.flavor) and server.status in way.goal.statuses:
+        why = "no host has room for it, or its disk is smaller than the server's"
+        return f"the server kept its flavor {server.flavor}: {way.refusal or f'Nova gave {way.flavor} up: {why}'}"
+    way_out = "run again" if server.status in way.goal.ways else f"Nova doesn't {way.goal.verb} it from there"
+    return f"the server is {server.status}, not {way.goal.statuses[0]}: {way.refusal or way_out}"

@@ -17,7 +17,7 @@ description:
     go on with what is missing.
   - Metadata, security groups and names are changed in place. A different image, flavor, network, zone or user data is
     reported as drift and left, because mending it would cost a student's work; so is a different keypair, config drive,
-    server group or volume. O(state=rebuilt) mends image, user data and keypair.
+    server group or volume. O(state=rebuilt) mends image, user data and keypair, O(state=resized) the flavor.
   - A server that never came up (ERROR without having run) is removed and made again. One that ran before is left,
     unless it is rebuilt.
 options:
@@ -72,6 +72,19 @@ EXAMPLES = r"""
       - student: ada
       - student: grace
     state: stopped
+
+- name: Give one student a larger server; it is stopped and started for that
+  ouseful.coursevm.instances:
+    cloud: coursevm-dev
+    cohort: demo
+    image: coursevm-debian-12
+    flavor: m2.medium
+    network: coursevm-demo
+    security_groups: [coursevm-demo]
+    floating_network: public
+    instances:
+      - student: grace
+    state: resized
 
 - name: Give one student a new disk; what is on the old one is lost
   ouseful.coursevm.instances:

@@ -24,6 +24,7 @@ MOVES = {
     "resume": (["SUSPENDED"], "ACTIVE"),
     "shelve": (["ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED"], "SHELVED_OFFLOADED"),
     "unshelve": (["SHELVED", "SHELVED_OFFLOADED"], "ACTIVE"),
+    "confirm": (["VERIFY_RESIZE"], "ACTIVE"),
 }
 
 
@@ -140,7 +141,8 @@ def apply_to_cohort(desired, state, plan):
                 gone = [port.id for port in state.ports if port.device_id == action.id]
                 left = tuple(port for port in state.ports if port.id not in gone)
                 freed = tuple(
-                    replace(a, port_id=None, fixed_address=None) if a.port_id in gone else a for a in state.floating_ips
+                    replace(a, port_id=None, fixed_address=None, device_id=None) if a.port_id in gone else a
+                    for a in state.floating_ips
                 )
                 servers = without(state.servers, action.id)
                 state = replace(state, servers=servers, ports=left, floating_ips=freed)
@@ -214,7 +216,9 @@ def bound(state, address_id, student):
     return replace(
         state,
         floating_ips=tuple(
-            replace(a, port_id=port.id, fixed_address=port.addresses[0]) if a.id == address_id else a
+            replace(a, port_id=port.id, fixed_address=port.addresses[0], device_id=port.device_id)
+            if a.id == address_id
+            else a
             for a in state.floating_ips
         ),
     )
@@ -236,8 +240,8 @@ def changed_server(state, action, kind):
     state = replace(state, servers=tuple(change(server) for server in state.servers))
     if kind != "port":
         return state
-    groups = state.names.security_group_ids
-    ports = (replace(p, security_group_ids=groups) if p.id == action.id else p for p in state.ports)
+    groups, port_id = state.names.security_group_ids, action.id or port_of(state, action.student).id
+    ports = (replace(p, security_group_ids=groups) if p.id == port_id else p for p in state.ports)
     return replace(state, ports=tuple(ports))
 
 
@@ -259,6 +263,9 @@ def moved_server(desired, state, action, verb):
         facts = {"image_id": state.image_id, "metadata": tuple(sorted(metadata.items()))}
         facts |= {"key_name": desired.key_name or server.key_name}
         moved = replace(server, status="ACTIVE" if now == "ERROR" else now, fault=None, **facts)
+    elif verb == "resize":
+        assert now in ("ACTIVE", "SHUTOFF", "VERIFY_RESIZE"), "Nova resizes from no other status"
+        moved = replace(server, status="ACTIVE" if now == "VERIFY_RESIZE" else now, flavor=state.names.flavor)
     else:
         before, after = MOVES[verb]
         assert now in before, f"Nova doesn't {verb} from {now}"

@@ -290,8 +290,8 @@ def test_who_is_not_up_in_time_is_said_with_the_state(server, pauses):
     assert results["grace"].error == "not up after 0 s (BUILD, spawning); run again to wait on"
 
 
-def move(server, wanted, *answers, status="ACTIVE", task=None, retries=1, timeout=60, **instance):
-    """Bring ada's server, which is there with ``status``, into the wanted state with these answers."""
+def move(server, wanted, *answers, status="ACTIVE", task=None, retries=1, timeout=60, body=None, **instance):
+    """Bring ada's server, which is there with ``status`` and ``body``, into the wanted state with these answers."""
     server.answers = list(answers)
     desired_cohort = desired.Cohort(
         COHORT,
@@ -303,7 +303,7 @@ def move(server, wanted, *answers, status="ACTIVE", task=None, retries=1, timeou
     )
     launched = {"OS-SRV-USG:launched_at": "2026-01-01T00:00:00"}
     facts = {"image": {"id": "image-1"}, "metadata": {"mine": "kept"}, "OS-EXT-STS:task_state": task}
-    there = observed.server(server_body("ada", status, **facts, **launched))
+    there = observed.server(server_body("ada", status, **facts, **launched, **(body or {})))
     state = observed.CohortState("image-1", (there,), names=NAMES)
     results = outcomes(state, ["ada"])
     options = {"timeout": timeout, "concurrency": 1, "retries": retries, "tell": lambda line: None}
@@ -347,11 +347,58 @@ def test_a_server_is_stopped_and_waited_for(server, pauses):
     assert asked(server) == [{"os-stop": None}]
 
 
-@pytest.mark.parametrize("trouble", [(DROP,), (504, "gateway timeout"), BUSY], ids=["lost", "timeout", "conflict"])
+def recorded(action, moment="2099-01-01T00:00:00.000000"):
+    """Nova's list of what was asked of a server."""
+    return (200, {"instanceActions": [{"action": action, "start_time": moment, "request_id": "req-1"}]})
+
+
+LONG_AGO = "2026-01-01T00:00:00.000000"
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [[(DROP,), recorded("stop")], [(504, "gateway timeout"), recorded("stop")], [BUSY]],
+    ids=["lost", "timeout", "conflict"],
+)
 def test_a_request_that_was_lost_or_made_by_somebody_else_is_not_repeated(server, pauses, trouble):
-    outcome = move(server, "stopped", trouble, STOPPING, STOPPED)
+    outcome = move(server, "stopped", *trouble, STOPPING, STOPPED)
     assert (outcome.error, outcome.done) == (None, STOP)
     assert len(asked(server)) == 1
+
+
+def test_a_rebuild_whose_answer_is_lost_is_not_made_twice(server, pauses):
+    """Nova may have done with it before the next poll, which then shows nothing of it."""
+    outcome = move(server, "rebuilt", (DROP,), recorded("rebuild"), UP_ADA)
+    assert (outcome.error, len(outcome.done)) == (None, 1)
+    assert len(asked(server)) == 1
+
+
+SMALL = {"flavor": {"original_name": "m1.nano"}}
+LARGE = {"flavor": {"original_name": "m2.small"}}
+RESIZING = poll(server_body("ada", "RESIZE", **SMALL, **{"OS-EXT-STS:task_state": "resize_migrating"}))
+TO_CONFIRM = poll(server_body("ada", "VERIFY_RESIZE", **LARGE))
+RESIZE = ["resize server demo-ada: flavor m1.nano -> m2.small"]
+
+
+def test_a_server_is_resized_and_that_confirmed_once(server, pauses):
+    answers = [ACCEPTED, RESIZING, TO_CONFIRM, ACCEPTED, TO_CONFIRM, poll(server_body("ada", **LARGE))]
+    outcome = move(server, "resized", *answers, retries=0, body=SMALL)
+    assert (outcome.error, outcome.done, outcome.server.flavor) == (None, RESIZE, "m2.small")
+    assert asked(server) == [{"resize": {"flavorRef": "f-1"}}, {"confirmResize": None}]
+
+
+def test_a_resize_that_an_interrupted_run_has_left_is_confirmed(server, pauses):
+    up = poll(server_body("ada", "SHUTOFF", **LARGE))
+    outcome = move(server, "resized", ACCEPTED, up, status="VERIFY_RESIZE", body=LARGE)
+    assert outcome.done == ["confirm server demo-ada: status VERIFY_RESIZE -> ACTIVE"]
+    assert asked(server) == [{"confirmResize": None}]
+
+
+def test_a_resize_that_nova_gives_up_is_told_and_the_server_stays(server, pauses):
+    same = poll(server_body("ada", **SMALL))
+    outcome = move(server, "resized", ACCEPTED, RESIZING, same, ACCEPTED, same, body=SMALL)
+    assert outcome.error.startswith("the server kept its flavor m1.nano: Nova gave m2.small up: no host has room")
+    assert len(asked(server)) == 2
 
 
 def test_what_is_on_its_way_already_is_waited_for_and_no_change(server, pauses):
@@ -372,9 +419,17 @@ def test_a_server_that_is_being_deleted_is_not_waited_for(server, pauses):
 
 
 def test_a_request_that_never_came_through_is_repeated(server, pauses):
-    outcome = move(server, "stopped", (DROP,), UP_ADA, ACCEPTED, STOPPED)
+    outcome = move(server, "stopped", (DROP,), recorded("stop", LONG_AGO), ACCEPTED, STOPPED)
     assert (outcome.error, outcome.done) == (None, STOP)
     assert len(asked(server)) == 2
+
+
+def test_metadata_whose_change_is_lost_is_changed_once(server, pauses):
+    wanted = {"course": "TM351", **desired.Instance("ada", "demo-ada").full_metadata}
+    looks = [(200, {"metadata": {"mine": "kept"}}), (200, {"metadata": {"mine": "kept", **wanted}})]
+    outcome = move(server, "present", (503, "busy"), looks[0], (DROP,), looks[1], metadata=(("course", "TM351"),))
+    assert (outcome.error, len(outcome.done)) == (None, 1)
+    assert len([path for method, path, _body in server.seen if method == "POST"]) == 2
 
 
 def test_a_server_that_does_not_move_is_told_with_the_reason(server, pauses):

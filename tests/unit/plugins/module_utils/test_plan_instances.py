@@ -19,7 +19,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_instances im
 from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import SHELVED, next_status
 
 COHORT = "demo"
-IDLE = ["ACTIVE", "ERROR", "SHUTOFF", "PAUSED", "SUSPENDED", "SHELVED", "SHELVED_OFFLOADED", "RESCUE"]
+IDLE = ["ACTIVE", "ERROR", "SHUTOFF", "PAUSED", "SUSPENDED", "SHELVED", "SHELVED_OFFLOADED", "RESCUE", "VERIFY_RESIZE"]
 BUSY = [
     ("BUILD", "spawning"),
     ("ACTIVE", "powering-off"),
@@ -30,9 +30,11 @@ BUSY = [
     ("SHELVED", "shelving_offloading"),
     ("SHELVED_OFFLOADED", "spawning"),
     ("REBUILD", "rebuilding"),
+    ("RESIZE", "resize_migrating"),
+    ("ACTIVE", "resize_prep"),
 ]
 STATUSES = [*((status, None) for status in IDLE), *BUSY]
-STATES = ["present", "absent", "started", "stopped", "shelved", "rebuilt"]
+STATES = ["present", "absent", "started", "stopped", "shelved", "resized", "rebuilt"]
 STUDENTS = ["ada", "grace", "alan"]
 METADATA = [
     (),
@@ -162,6 +164,7 @@ def test_only_who_is_named_loses_something(desired, state):
             assert not desired.removes
             assert action.student in listed
             assert action.verb != "rebuild" or desired.state == "rebuilt"
+            assert action.verb not in ("resize", "confirm") or desired.state == "resized"
         elif desired.removes:
             assert action.student in listed
         elif action.student not in listed:
@@ -206,7 +209,10 @@ def test_each_listed_server_gets_where_it_is_wanted_or_its_student_is_told(desir
             continue
         found, _spare = sorted_servers(instance.student, after)
         statuses = {next_status(server.status, server.task_state) for server in found}
-        if desired.state in wanted:
+        if desired.state == "resized":
+            assert statuses & {"ACTIVE", "SHUTOFF"} <= statuses - {"VERIFY_RESIZE"}
+            assert all(server.flavor == "m2.small" for server in found if server.status != "BUILD")
+        elif desired.state in wanted:
             assert statuses and statuses <= wanted[desired.state]
         elif desired.state == "present":
             before = {s.id: s.status for s in state.servers}
@@ -297,7 +303,8 @@ def drifts(server, **facts):
     """What is reported of ada's server beside these declared facts: each with the state that mends it."""
     steps = plan(one(**facts), look(server))
     assert steps.actions == ()
-    return [(drift.field, drift.observed, "rebuilt" if "rebuilt" in drift.mend else "absent") for drift in steps.drift]
+    states = ("rebuilt", "resized", "absent")
+    return [(d.field, d.observed, next(state for state in states if state in d.mend)) for d in steps.drift]
 
 
 def test_what_a_server_keeps_for_life_is_reported():
@@ -308,6 +315,8 @@ def test_what_a_server_keeps_for_life_is_reported():
         ("key_name", None, "rebuilt"),
     ]
     assert drifts(up(key_name="other", config_drive=True)) == []
+    assert drifts(up(flavor="m1.nano")) == [("flavor", "m1.nano", "resized")]
+    assert drifts(up(status="VERIFY_RESIZE")) == [("status", "VERIFY_RESIZE", "resized")]
 
 
 def on_volume(**facts):
@@ -349,10 +358,12 @@ def test_what_can_be_changed_in_place_is():
 def test_a_strangers_server_with_the_name_is_refused_for_that_student_alone():
     desired = one()
     desired = replace(desired, instances=(*desired.instances, want.Instance("grace", "demo-grace")))
-    steps = plan(desired, look(strangers=(("demo-ada", "x-1"),)))
+    steps = plan(desired, look(strangers=(("demo-ada", "x-1", None),)))
     assert list(steps.refused) == ["ada"]
     assert "server demo-ada (x-1) exists and was not made by this collection" in steps.refused["ada"]
     assert {action.student for action in steps.actions} == {"grace"}
+    steps = plan(desired, look(strangers=(("demo-ada", "x-1", Owner("other", "ada")),)))
+    assert "server demo-ada (x-1) exists and belongs to cohort 'other'" in steps.refused["ada"]
 
 
 def test_a_server_that_ran_and_broke_is_never_removed():
@@ -402,6 +413,45 @@ def test_a_change_of_status_in_words():
     assert in_words("rebuilt", up(image_id="image-0")) == [
         "~ rebuild server demo-ada: image image-0 -> image-1 (its disk is made anew)"
     ]
+
+
+def test_a_resize_in_words():
+    small = up(flavor="m1.nano")
+    assert in_words("resized", small) == ["~ resize server demo-ada: flavor m1.nano -> m2.small"]
+    assert in_words("resized", replace(small, status="SHUTOFF"))[0].startswith("~ resize server")
+    assert in_words("resized", up()) == in_words("resized", up(status="PAUSED")) == []
+    assert in_words("resized", up(status="VERIFY_RESIZE")) == [
+        "~ confirm server demo-ada: status VERIFY_RESIZE -> ACTIVE"
+    ]
+    assert in_words("resized", replace(small, status="VERIFY_RESIZE"))[0].startswith("~ resize server")
+    assert in_words("resized", replace(small, status="SHELVED_OFFLOADED")) == [
+        "! ada: server demo-ada is SHELVED_OFFLOADED, from where Nova doesn't resize it; "
+        "start it first (state: started)"
+    ]
+
+
+def test_a_flavor_that_is_declared_by_its_id_is_known_at_the_first_look():
+    first = replace(look(up()), ports=(), names=None, flavor="m2.small")
+    assert plan(one(flavor="5d2b6a4e-0000-4000-8000-000000000000"), first).settled
+
+
+def test_no_security_group_is_none_for_a_new_server_too():
+    names = replace(NAMES, security_group_ids=(), security_groups=())
+    steps = plan(one(security_groups=()), replace(look(), names=names))
+    assert [str(action) for action in steps.actions] == [
+        "create server demo-ada",
+        "change port demo-ada: security_groups [default] -> []",
+    ]
+
+
+def test_a_floating_ip_on_another_server_is_not_bound_though_the_addresses_are_the_same():
+    owner = Owner(COHORT, "ada", "public")
+    address = seen.FloatingIP("f", "172.24.4.9", owner, "ext-1", "q", "10.0.0.5", device_id="another")
+    first = replace(look(up(addresses=("10.0.0.5",)), floating_ips=(address,)), ports=(), names=None)
+    assert [str(action) for action in plan(one(floating_network="public"), first).actions] == [
+        "bind floating IP 172.24.4.9 (to demo-ada)"
+    ]
+    assert plan(one(floating_network="public"), replace(first, floating_ips=(replace(address, device_id="s"),))).settled
 
 
 def test_what_is_on_its_way_there_is_only_waited_for():

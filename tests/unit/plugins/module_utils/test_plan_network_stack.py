@@ -126,6 +126,25 @@ def test_a_taken_name_is_an_error_when_present_and_left_alone_when_absent(collec
     assert plan(replace(present, present=False), state).actions == ()
 
 
+strangers = st.sampled_from([None, THEIRS])
+
+
+@given(wanted_stacks, states(), st.dictionaries(st.sampled_from(["networks", "routers", "security_groups"]), strangers))
+def test_what_is_not_ours_is_never_touched(desired, state, owners):
+    kinds = {"networks": seen.Network, "routers": seen.Router, "security_groups": seen.SecurityGroup}
+    for collection, owner in owners.items():
+        found = getattr(state, collection)
+        state = replace(state, **{collection: (*found, kinds[collection]("a-stranger", NAME, owner))})
+    try:
+        steps = plan(desired, state)
+    except PlanError:
+        assert desired.present
+        return
+    assert "a-stranger" not in {action.id for action in steps.actions}
+    after = model.apply_to_stack(desired, state, steps)
+    assert all(any(one.id == "a-stranger" for one in getattr(after, collection)) for collection in owners)
+
+
 def test_a_network_in_use_is_not_removed_and_its_users_are_named():
     port = seen.Port("p", "demo-ada", Owner(COHORT, "ada"), "n", "server", "compute:nova")
     state = seen.NetworkStackState(networks=(seen.Network("n", NAME, OURS),), ports=(port,))
