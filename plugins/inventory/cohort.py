@@ -222,12 +222,18 @@ def join(
     """Gives each student's instance by the student's id, and the strays.
 
     ``addresses``: floating IPs by the server's id, of servers that know of none themselves.
-    Of several instances of one student the oldest is the student's, the others are strays.
+    Of several instances of one student the oldest that ever ran is the student's, the others are strays.
     """
+
+    def rank(server: t.Mapping[str, t.Any]) -> tuple:
+        # As sorted_servers of plan_instances.py chooses
+        never_ran = not server.get("OS-SRV-USG:launched_at")
+        return server.get("OS-EXT-STS:task_state") == "deleting", never_ran, server["created"], server["id"]
+
     ids = {student["id"] for student in students}
     instances: dict[str, dict[str, t.Any]] = {}
     strays = []
-    for server in sorted(servers, key=lambda server: (server["created"], server["id"])):
+    for server in sorted(servers, key=rank):
         owner = ownership.owner_of_tags(server["tags"]).student
         if owner in ids and owner not in instances:
             instances[owner] = describe(server, addresses)

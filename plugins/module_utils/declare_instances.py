@@ -36,10 +36,17 @@ class Options:
         return cls(check_mode=module.check_mode, tell=teller(module), **given)
 
 
-def declare(cloud: Cloud, wanted: Cohort, options: Options, blocked: Mapping[str, str] | None = None) -> dict[str, Any]:
+def declare(
+    cloud: Cloud,
+    wanted: Cohort,
+    options: Options,
+    blocked: Mapping[str, str] | None = None,
+    leaving: set[str] | None = None,
+) -> dict[str, Any]:
     """Make it so, or only plan it in check mode, and return what the module returns; ``msg`` when something failed.
 
-    ``blocked`` are students for whom nothing can be done, each with the reason. Raises CloudError.
+    ``blocked`` are students for whom nothing can be done, each with the reason. ``leaving`` is given the ids of the
+    servers whose removal was planned. Raises CloudError.
     """
     blocked = blocked or {}
 
@@ -54,6 +61,8 @@ def declare(cloud: Cloud, wanted: Cohort, options: Options, blocked: Mapping[str
             may_be_missing |= set(wanted.security_groups or ())
         state = observed.rest_of_cohort(cloud, wanted, state, may_be_missing)
         steps = plan(wanted, state)
+    if leaving is not None:
+        leaving |= {action.id for action in steps.actions if (action.verb, action.kind) == ("delete", "server")}
     others = undeclared_students(wanted, state)
     listed = [instance.student for instance in wanted.instances]
     results = outcomes(state, [*listed, *(others if wanted.prune else [])])

@@ -34,7 +34,11 @@ def declare(
 
     def look() -> list[Stack]:
         states = [_without(state, leaving) for state in observed.network_stacks(cloud, wanted)]
-        return [_planned(cloud, one, state) for one, state in zip(wanted, states, strict=True)]
+        first, *own = [_planned(cloud, one, state) for one, state in zip(wanted, states, strict=True)]
+        if not first.desired.present and any(stack.error for stack in own):
+            # who stays needs the group
+            first = Stack(cloud, first.desired, first.state, Plan())
+        return [first, *own]
 
     stacks = look() if check_mode else when_abandoned(cloud, look, partial(_age_of_unfinished, cloud))
     steps = merged([stack.plan for stack in stacks])

@@ -167,13 +167,13 @@ class _Student:
                 note = "is being deleted" if self._is_going() else f"never came up: {explain(self.server.fault)}"
                 steps.append(self._action("delete", "server", self.server.name, id=self.server.id, note=note))
             steps.append(self._action("create", "server", self.wanted.name))
-            if self.desired.security_groups == ():  # to Nova, no group is the default one
-                facts = {"before": {"security_groups": ("default",)}, "after": {"security_groups": ()}}
-                steps.append(self._action("change", "port", self.wanted.name, **facts))
         else:
             steps += self._moves() + self._changes_in_place()
         if self.desired.floating_network and not self._has_no_port():
             steps += self._floating_ip_steps()
+        if self._makes_server() and self.desired.security_groups == ():  # to Nova, no group is the default one
+            facts = {"before": {"security_groups": ("default",)}, "after": {"security_groups": ()}}
+            steps.append(self._action("change", "port", self.wanted.name, **facts))
         return steps
 
     def _has_no_port(self) -> bool:
@@ -356,7 +356,8 @@ class _Student:
         kept = [address for address in self.addresses if self._is_bound(address)] or self.addresses
         found = []
         for address in kept[:1]:
-            known = names.floating_network_id == address.network_id if names else address.owner.network == wanted
+            here = (address.network_id, *(() if names else (address.owner.network,)))
+            known = (names.floating_network_id if names else wanted) in here
             if not known:
                 mend = "its address would change; remove the instance by name and run again"
                 found.append(self._differs(f"network of floating IP {address.name}", address.network_id, wanted, mend))

@@ -62,15 +62,17 @@ def compute_quotas(absolute: Mapping[str, int], flavor: Mapping[str, Any] | None
 
 
 def network_quotas(
-    quotas: Mapping[str, Mapping[str, int]], new: int, floating: bool, has_network: bool
+    quotas: Mapping[str, Mapping[str, int]], new: int, floating: bool, new_networks: int, has_group: bool
 ) -> Iterator[Check]:
-    """The quotas of Neutron for `new` instances, with floating IPs or without, and for the network when it is new."""
+    """The quotas of Neutron for `new` instances, with floating IPs or without, and for so many new networks."""
     # A new network takes a port for the router and one for DHCP.
-    needed = {"port": new + (0 if has_network else 2)}
+    needed = {"port": new + 2 * new_networks}
     if floating:
         needed["floatingip"] = new
-    if not has_network:
-        needed |= {"network": 1, "subnet": 1, "router": 1, "security_group": 1}
+    if new_networks:
+        needed |= dict.fromkeys(("network", "subnet", "router"), new_networks)
+    if not has_group:
+        needed["security_group"] = 1
     for name, number in needed.items():
         if name in quotas:
             yield _quota(name, number, quotas[name]["limit"], quotas[name]["used"] + quotas[name].get("reserved", 0))

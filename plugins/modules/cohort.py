@@ -14,6 +14,7 @@ description:
   - The instances are on the cohort's network. Where the network belongs to somebody else, use
     M(ouseful.coursevm.instances) alone.
   - With O(state=absent) the instances listed are removed, and the network with the last of the cohort's.
+    O(prune) takes a student's own network along.
     With O(state=stopped) and O(state=shelved) the network is not looked at.
 options:
   network_per_student:
@@ -85,7 +86,7 @@ failed_students:
   type: list
   elements: str
 undeclared_students:
-  description: Students of the cohort who have something on the cloud and are not in O(instances).
+  description: Students of the cohort who have something on the cloud, a network among it, and are not in O(instances).
   returned: always
   type: list
   elements: str
@@ -101,7 +102,8 @@ polls:
   sample: 0
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -112,7 +114,8 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.arguments import 
     NETWORK_STACK_ARGUMENTS,
     REQUIRED_TO_MAKE,
 )
-from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import CONNECTION_ARGUMENTS, Cloud
+from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import CONNECTION_ARGUMENTS, Cloud, CloudError
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import PlanError
 from ansible_collections.ouseful.coursevm.plugins.module_utils.running import end, explained
 
 ARGUMENTS = {
@@ -141,16 +144,22 @@ def declare(
     cohort: desired.Cohort,
     options: declare_instances.Options,
 ) -> dict[str, Any]:
-    """Network first, then the instances of those students who have one."""
+    """Network first, then the instances of those students who have one; the network of who is pruned goes last."""
     if not cohort.makes:
-        return merged(None, declare_instances.declare(cloud, cohort, options))
-    network = declare_network_stack.declare(
-        cloud, stacks, check_mode=options.check_mode, concurrency=options.concurrency
-    )
+        return merged([], declare_instances.declare(cloud, cohort, options))
+    network = declare_stacks(cloud, stacks, options)
     blocked = {one["student"]: one["error"] for one in network["students"] if one["error"]}
     if "msg" in network and not blocked:
-        return merged(network, None)
-    return merged(network, declare_instances.declare(cloud, cohort, options, blocked))
+        return merged([network], None)
+    leaving: set[str] = set()
+    instances = attempted(lambda: declare_instances.declare(cloud, cohort, options, blocked, leaving))
+    pruned = network["undeclared_students"] if cohort.prune else []
+    if not pruned:
+        return merged([network], instances)
+    common = replace(stacks[0], present=False, has_group=False)
+    gone = [replace(common, name=f"{common.name}-{one}", student=one, has_network=True) for one in pruned]
+    network["undeclared_students"] = []
+    return merged([network, attempted(lambda: declare_stacks(cloud, (common, *gone), options, leaving))], instances)
 
 
 def remove(
@@ -160,30 +169,45 @@ def remove(
     options: declare_instances.Options,
 ) -> dict[str, Any]:
     """Instances first, then the network that nobody is left on."""
-    instances = declare_instances.declare(cloud, cohort, options)
+    leaving: set[str] = set()
+    instances = declare_instances.declare(cloud, cohort, options, leaving=leaving)
     is_shared = len(stacks) == 1
     if "msg" in instances or (is_shared and instances["undeclared_students"]):
-        return merged(None, instances)
-    network = declare_network_stack.declare(
-        cloud,
-        stacks,
-        check_mode=options.check_mode,
-        concurrency=options.concurrency,
-        leaving=[instance["id"] for instance in instances["instances"]],
-    )
-    return merged(network, instances)
+        return merged([], instances)
+    return merged([attempted(lambda: declare_stacks(cloud, stacks, options, leaving))], instances)
 
 
-def merged(network: dict[str, Any] | None, instances: dict[str, Any] | None) -> dict[str, Any]:
-    """The two results as one; what was not done is None."""
-    there = [result for result in (network, instances) if result]
+def declare_stacks(
+    cloud: Cloud,
+    stacks: Sequence[desired.NetworkStack],
+    options: declare_instances.Options,
+    leaving: Collection[str] = (),
+) -> dict[str, Any]:
+    """Make the network stacks so; ``leaving`` are ids of servers that are gone, or in check mode would be."""
+    how = {"check_mode": options.check_mode, "concurrency": options.concurrency}
+    return declare_network_stack.declare(cloud, stacks, leaving=leaving, **how)
+
+
+def attempted(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What ``work`` returns; when it can't be done, the reason: what was done before it is told all the same."""
+    try:
+        return work()
+    except (CloudError, PlanError) as error:
+        return {"changed": False, "warnings": [], "diff": {"prepared": ""}, "msg": str(error)}
+
+
+def merged(networks: list[dict[str, Any]], instances: dict[str, Any] | None) -> dict[str, Any]:
+    """The results as one; what was not done is None."""
+    there = [*networks, instances] if instances else networks
     facts = ("changed", "diff", "warnings", "msg")
-    result = {
-        "instances": [],
-        "failed_students": [],
-        "undeclared_students": [],
-        **(instances or {}),
-        "network_stack": {key: value for key, value in network.items() if key not in facts} if network else None,
+    result = {"instances": [], "failed_students": [], "undeclared_students": [], **(instances or {})}
+    stack = {key: value for key, value in networks[0].items() if key not in facts} if networks else {}
+    if stack:
+        stack["actions"] = [action for one in networks for action in one.get("actions", [])]
+        found = {*result["undeclared_students"], *stack["undeclared_students"]}
+        result["undeclared_students"] = sorted(found)
+    result |= {
+        "network_stack": stack or None,
         "changed": any(one["changed"] for one in there),
         "warnings": [warning for one in there for warning in one["warnings"]],
         "diff": {"prepared": "".join(one["diff"]["prepared"] for one in there)},

@@ -222,14 +222,13 @@ def upload(cloud: Cloud, wanted: Image, filename: str, disk_format: str) -> str:
 
 def apply(cloud: Cloud, wanted: Image, actions: Any, parameters: dict[str, Any]) -> None:
     """Carry out the steps of a plan in their order. Raises CloudError, OSError."""
-    uploaded = None
     for action in actions:
         if action.verb == "upload":
             uploaded = upload(cloud, wanted, parameters["filename"], parameters["disk_format"])
+            # Before the earlier one loses the name: who is interrupted here leaves two, which the next run settles
+            change(cloud, uploaded, {"name": wanted.name, "os_hidden": False})
         elif action.verb in ("change", "hide"):
             change(cloud, action.id, dict(action.after))
-    if uploaded:
-        change(cloud, uploaded, {"name": wanted.name, "os_hidden": False})
     # last: what goes wrong here is mended by the next replacement
     for action in actions:
         if action.verb == "delete":

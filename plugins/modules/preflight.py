@@ -40,6 +40,10 @@ options:
   external_network:
     description: Name or id of the network that floating IPs come from. No floating IPs are counted when not given.
     type: str
+  network_per_student:
+    description: Whether each student is to have a network and a router.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Runs as without it.
@@ -115,6 +119,7 @@ ARGUMENTS = {
     "image": {"type": "str", "required": True},
     "flavor": {"type": "str", "required": True},
     "external_network": {"type": "str"},
+    "network_per_student": {"type": "bool", "default": False},
 }
 
 
@@ -164,15 +169,20 @@ class Preflight:
             self.checks += preflight.compute_quotas(limits["limits"]["absolute"], flavor, len(new))
         if quotas:
             own = observed.ours(map(observed.network, networks), self._params["cohort"])
+            wanted = set(self._params["students"]) if self._params["network_per_student"] else {None}
+            lacking = wanted - {network.owner.student for network in own}
             floating = bool(self._params["external_network"])
-            self.checks += preflight.network_quotas(quotas["quota"], len(new), floating, has_network=bool(own))
+            self.checks += preflight.network_quotas(quotas["quota"], len(new), floating, len(lacking), bool(own))
         self.facts = {"new_students": new, "requests": cloud.requests}
 
     def _images(self, cloud: Cloud) -> list[dict[str, Any]]:
         """The images with that id or name; where there is none, all images, to find the closest name among them."""
         wanted = self._params["image"]
-        query = {"id": f"in:{wanted}"} if observed.UUID_PATTERN.fullmatch(wanted) else {"name": wanted}
-        return cloud.list("image", "/images", "images", query) or cloud.list("image", "/images", "images")
+        if observed.UUID_PATTERN.fullmatch(wanted):  # by its id, a hidden one, too
+            found = [body] if (body := cloud.get("image", f"/images/{wanted}", missing_ok=True)) else []
+        else:
+            found = cloud.list("image", "/images", "images", {"name": wanted})
+        return found or cloud.list("image", "/images", "images")
 
     def _image(self, images: list[dict[str, Any]]) -> dict[str, Any] | None:
         usable = [image for image in images if image["status"] == "active"]

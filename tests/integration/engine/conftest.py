@@ -112,9 +112,12 @@ class Engine:
             "subnets": network.subnets(),
             "routers": network.routers(),
             "security_groups": network.security_groups(),
+            "keypairs": self.cloud.compute.keypairs(),
+            "server_groups": self.cloud.compute.server_groups(),
+            "images": self.cloud.image.images(),
         }
         found = {
-            kind: [one.name for one in resources if self.cohort in f"{one.name} {one.description}"]
+            kind: [one.name for one in resources if self.cohort in f"{one.name} {getattr(one, 'description', '')}"]
             for kind, resources in kinds.items()
         }
         own = {one.id for one in network.networks() if self.cohort in one.name}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
+from openstack.exceptions import ConflictException
 
 SLAAC = {"ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}
 SUBNETS = [
@@ -77,10 +78,10 @@ def test_the_modes_of_a_subnet_are_reported_and_left(engine, stack):
         ({"rules": [*RULES, WEB], "default_egress": True}, ["IPv4 None None", "IPv4 tcp 443", "IPv6 None None"]),
         ({"rules": [*RULES, WEB]}, ["IPv4 tcp 443"]),
         ({"default_egress": False}, []),
-        ({}, []),
+        ({}, ["IPv4 None None", "IPv6 None None"]),
         ({"default_egress": True}, ["IPv4 None None", "IPv6 None None"]),
     ],
-    ids=["declared and default", "declared alone", "nothing", "not compared", "default again"],
+    ids=["declared and default", "declared alone", "nothing", "nothing said", "default"],
 )
 def test_what_goes_out_is_as_declared(engine, stack, changes, left):
     task = declared(engine, **changes)
@@ -89,6 +90,42 @@ def test_what_goes_out_is_as_declared(engine, stack, changes, left):
     assert planned["actions"] == result["actions"]
     assert outgoing(engine) == left
     assert not engine.run(task).results[0]["changed"]
+
+
+def test_a_way_out_that_nobody_declared_is_closed(engine, stack):
+    network = engine.cloud.network
+    group = network.find_security_group(engine.network, ignore_missing=False)
+    facts = {"security_group_id": group.id, "direction": "egress", "ethertype": "IPv4"}
+    network.create_security_group_rule(protocol="udp", port_range_min=53, port_range_max=53, **facts)
+    (result,) = engine.run(declared(engine)).results
+    assert result["actions"] == ["delete rule egress udp 53 to anywhere (IPv4)"]
+    assert outgoing(engine) == ["IPv4 None None", "IPv6 None None"]
+
+
+def test_a_port_that_was_opened_in_two_ways_is_closed_in_both(engine, stack):
+    """Neutron takes a rule twice when it is written in two ways."""
+    network = engine.cloud.network
+    group = network.find_security_group(engine.network, ignore_missing=False)
+    facts = {"direction": "ingress", "ethertype": "IPv4", "port_range_min": 8888, "port_range_max": 8888}
+    for protocol, remote in (("tcp", None), ("6", None), ("tcp", "0.0.0.0/0")):
+        network.create_security_group_rule(
+            security_group_id=group.id, protocol=protocol, remote_ip_prefix=remote, **facts
+        )
+    (result,) = engine.run(declared(engine)).results
+    assert set(result["actions"]) == {"delete rule ingress tcp 8888 from anywhere (IPv4)"}
+    rules = network.find_security_group(engine.network).security_group_rules
+    assert [rule for rule in rules if rule["port_range_min"] == 8888] == []
+    assert not engine.run(declared(engine)).results[0]["changed"]
+
+
+def test_a_gateway_that_a_router_has_is_reported_for_neutron_refuses_to_change_it(engine, stack):
+    task = declared(engine, subnets=[{**SUBNETS[0], "gateway_ip": "10.78.0.254"}, SUBNETS[1]])
+    for check in (True, False):
+        (result,) = engine.run(task, check=check).results
+        assert (result.get("failed"), result["changed"]) == (False, False)
+        assert "gateway_ip is 10.78.0.1, declared 10.78.0.254; Neutron doesn't change it" in result["drift"][0]
+    with pytest.raises(ConflictException, match=r"10\.78\.0\.1 already in use"):
+        engine.cloud.network.update_subnet(stack["subnets"][0]["id"], gateway_ip="10.78.0.254")
 
 
 def test_taken_down_to_nothing(engine, stack):

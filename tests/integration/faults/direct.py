@@ -56,6 +56,11 @@ class Direct(Engine):
         again = self.call(task)
         return [f"the third run: {again.get('msg') or words(again)}"] if again.get("failed") or again["changed"] else []
 
+    def asked(self, action) -> list[int]:
+        """How often each student's server was asked for it, as Nova recorded."""
+        recorded = [self.cloud.compute.server_actions(self.server(student)) for student in STUDENTS]
+        return [sum(one.action == action for one in listed) for listed in recorded]
+
     def amounts(self) -> dict[str, int]:
         """How many there are of each kind of resource."""
         return {kind: len(names) for kind, names in self.remains().items() if names}

@@ -31,12 +31,14 @@ class Faults:
         self.seen += 1
         if self.seen != self.told["at"]:
             return
-        self.struck = f"{flow.request.method} {flow.request.path.split('?')[0]}"
         flow.metadata["fault"] = self.told["kind"]
+        if self.told["kind"] != "truncate":
+            self.note(flow)
         if self.told["kind"] == "429":
             flow.response = http.Response.make(429, "slow down", {"Retry-After": str(RETRY_AFTER)})
         elif self.told["kind"] == "503":
-            flow.response = http.Response.make(503, "<h1>Service Unavailable</h1>", {"Content-Type": "text/html"})
+            headers = {"Content-Type": "text/html", "Retry-After": str(RETRY_AFTER)}
+            flow.response = http.Response.make(503, "<h1>Service Unavailable</h1>", headers)
 
     async def response(self, flow: http.HTTPFlow) -> None:
         """Spoil an answer: the cloud has done what it was asked for by now."""
@@ -45,10 +47,17 @@ class Faults:
             flow.kill()
         elif fault == "delay":
             await asyncio.sleep(DELAY)
-        elif fault == "truncate" and flow.response.raw_content:
+        elif fault == "truncate" and not flow.response.raw_content:
+            self.told["at"] = self.seen + 1  # nothing to cut off: the next one
+        elif fault == "truncate":
+            self.note(flow)
             # The header still tells the whole length.
             flow.response.raw_content = flow.response.raw_content[: len(flow.response.raw_content) // 2]
             flow.response.headers["Connection"] = "close"
+
+    def note(self, flow: http.HTTPFlow) -> None:
+        """Remember what was struck."""
+        self.struck = f"{flow.request.method} {flow.request.path.split('?')[0]}"
 
     def control(self, request: http.Request) -> bytes:
         """Do as told, and answer what was struck until now."""

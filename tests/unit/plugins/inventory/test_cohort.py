@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.ouseful.coursevm.plugins.inventory import cohort
-from ansible_collections.ouseful.coursevm.plugins.module_utils import ownership
+from ansible_collections.ouseful.coursevm.plugins.module_utils import observed, ownership
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_instances import sorted_servers
 
 ROOT = pathlib.Path(__file__).parents[4]
 STUDENTS = [{"id": "grace", "group": "A"}, {"id": "ada", "group": "B"}, {"id": "mary", "group": "A"}]
@@ -63,6 +64,17 @@ def test_of_two_instances_the_older_is_the_students():
     instances, strays = cohort.join(STUDENTS, servers, {})
     assert instances["ada"]["id"] == "00000000-0002"
     assert [(stray["student"], stray["id"]) for stray in strays] == [("ada", "00000000-0001")]
+
+
+def test_of_two_instances_that_which_ran_is_the_students_as_the_engine_says():
+    ran = {**vm_of("ada", 1, "2026-10-02T08:00:00Z"), "OS-SRV-USG:launched_at": "2026-10-02T08:01:00"}
+    never = vm_of("ada", 2, "2026-10-01T08:00:00Z")
+    for going in (None, "deleting"):
+        never["OS-EXT-STS:task_state"] = going
+        instances, strays = cohort.join(STUDENTS, [never, ran], {})
+        assert (instances["ada"]["id"], strays[0]["id"]) == (ran["id"], never["id"])
+        used, _spare = sorted_servers("ada", observed.CohortState("", tuple(map(observed.server, (never, ran)))))
+        assert used[0].id == instances["ada"]["id"]
 
 
 @given(st.lists(st.tuples(st.sampled_from(["ada", "grace", "eve", None]), st.integers(0, 3)), max_size=8))
