@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,33 +40,30 @@ def declare(
     cloud: Cloud,
     wanted: Cohort,
     options: Options,
-    blocked: Mapping[str, str] | None = None,
+    known: observed.Known = observed.NOTHING_KNOWN,
     leaving: set[str] | None = None,
 ) -> dict[str, Any]:
     """Make it so, or only plan it in check mode, and return what the module returns; ``msg`` when something failed.
 
-    ``blocked`` are students for whom nothing can be done, each with the reason. ``leaving`` is given the ids of the
-    servers whose removal was planned. Raises CloudError.
+    ``leaving`` is given the ids of the servers whose removal was planned. Raises CloudError.
     """
-    blocked = blocked or {}
-
     state = observed.cohort(cloud, wanted)
     steps = plan(wanted, state)
     # a server that comes up in ERROR is made again, which takes the names, too
     coming_up = any(server.status == "BUILD" for server in state.servers)
     if wanted.makes and (coming_up or not steps.settled):
-        made_nowhere = [one for one in wanted.instances if options.check_mode or one.student in blocked]
+        made_nowhere = [one for one in wanted.instances if options.check_mode or one.student in known.blocked]
         may_be_missing = {wanted.network_of(one) for one in made_nowhere}
         if options.check_mode:
             may_be_missing |= set(wanted.security_groups or ())
-        state = observed.rest_of_cohort(cloud, wanted, state, may_be_missing)
+        state = observed.rest_of_cohort(cloud, wanted, state, known, may_be_missing)
         steps = plan(wanted, state)
     if leaving is not None:
         leaving |= {action.id for action in steps.actions if (action.verb, action.kind) == ("delete", "server")}
     others = undeclared_students(wanted, state)
     listed = [instance.student for instance in wanted.instances]
     results = outcomes(state, [*listed, *(others if wanted.prune else [])])
-    for student, reason in {**steps.refused, **blocked}.items():
+    for student, reason in {**steps.refused, **known.blocked}.items():
         results[student].error = reason
     warnings = [str(difference) for difference in steps.drift]
     if options.check_mode:
@@ -99,7 +96,7 @@ def _in_words(failed: list[dict], number: int) -> str:
         students.setdefault(instance["error"], []).append(instance["student"])
     reasons = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in students.items())
     return (
-        f"{len(failed)} of {number} instances failed. {reasons}. "
+        f"{len(failed)} of {number} instances failed. {reasons.rstrip('.')}. "
         "Run again to go on with what is missing; what is up stays up."
     )
 

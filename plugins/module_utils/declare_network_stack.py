@@ -56,7 +56,7 @@ def declare(
     if failed:
         result["actions"] = [action for stack in stacks for action in stack.done]
         reasons = "; ".join(f"{stack.desired.name}: {stack.error}" for stack in failed)
-        result["msg"] = f"{reasons}. Run again to go on with what is missing."
+        result["msg"] = f"{reasons.rstrip('.')}. Run again to go on with what is missing."
     return result
 
 

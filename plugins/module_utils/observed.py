@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError
@@ -139,6 +139,22 @@ class Names:
 
 
 @dataclass(frozen=True)
+class Known:
+    """What is known before the instances are looked at: ids by name, and students for whom nothing can be done and why.
+
+    It spares the requests of a run that has just made their network.
+    """
+
+    networks: Mapping[str, str] = field(default_factory=dict)
+    external_networks: Mapping[str, str] = field(default_factory=dict)
+    security_groups: Mapping[str, str] = field(default_factory=dict)
+    blocked: Mapping[str, str] = field(default_factory=dict)
+
+
+NOTHING_KNOWN = Known()
+
+
+@dataclass(frozen=True)
 class CohortState:
     """A cohort's resources.
 
@@ -237,7 +253,7 @@ def cohort(cloud: Cloud, desired: Cohort) -> CohortState:
 
 
 def rest_of_cohort(
-    cloud: Cloud, desired: Cohort, state: CohortState, may_be_missing: Collection[str] = ()
+    cloud: Cloud, desired: Cohort, state: CohortState, known: Known, may_be_missing: Collection[str] = ()
 ) -> CohortState:
     """The second look: ports, what the declared names stand for, and who else uses our names.
 
@@ -250,7 +266,7 @@ def rest_of_cohort(
     lacks_some = desired.makes and {i.student for i in desired.instances} - {s.owner.student for s in state.servers}
     looks = [
         lambda: ports(cloud, [server.id for server in state.servers]),
-        lambda: _names(cloud, desired, may_be_missing) if desired.makes else None,
+        lambda: _names(cloud, desired, known, may_be_missing) if desired.makes else None,
         lambda: cloud.list("compute", "/servers/detail", "servers", others) if lacks_some else [],
     ]
     found_ports, names, strange_servers = concurrently(lambda look: look(), looks, READERS)
@@ -353,14 +369,18 @@ def pick(kind: str, wanted: str, found: list[dict[str, Any]], cohort_name: str |
     return named[0]
 
 
-def _names(cloud: Cloud, desired: Cohort, may_be_missing: Collection[str]) -> Names:
+def _names(cloud: Cloud, desired: Cohort, known: Known, may_be_missing: Collection[str]) -> Names:
+    network_names = {desired.network_of(instance) for instance in desired.instances}
+    floating, group_names = {desired.floating_network} - {None}, set(desired.security_groups or ())
+    no_networks = network_names <= known.networks.keys() and floating <= known.external_networks.keys()
+    no_groups = group_names <= known.security_groups.keys()
     of_project = {"project_id": cloud.project_id, "fields": ["id", "name", "description"]}
     flavors, all_networks, groups = concurrently(
-        lambda look: cloud.list(*look),
+        lambda look: cloud.list(*look) if look else [],
         [
             ("compute", "/flavors", "flavors"),
-            ("network", "/networks", "networks"),
-            ("network", "/security-groups", "security_groups", of_project),
+            None if no_networks else ("network", "/networks", "networks"),
+            None if no_groups else ("network", "/security-groups", "security_groups", of_project),
         ],
         READERS,
     )
@@ -370,23 +390,23 @@ def _names(cloud: Cloud, desired: Cohort, may_be_missing: Collection[str]) -> Na
         for body in all_networks
         if body.get("shared") or body.get("router:external") or body.get("project_id") in (None, cloud.project_id)
     ]
+    external = [body for body in networks if body.get("router:external")]
     missing = []
 
-    def pick_or_plan(kind: str, wanted: str, found: list[dict[str, Any]]) -> dict[str, Any]:
+    def chosen(kind: str, wanted: str, found: list[dict[str, Any]], ids: Mapping[str, str]) -> tuple[str, str]:
+        """Id and name."""
+        if wanted in ids:
+            return ids[wanted], wanted
         if wanted in may_be_missing and not any(wanted in (body["id"], body["name"]) for body in found):
             missing.append(f"{kind} {wanted}")
-            return {"id": "", "name": wanted}
-        return pick(kind, wanted, found, desired.cohort)
+            return "", wanted
+        body = pick(kind, wanted, found, desired.cohort)
+        return body["id"], body["name"]
 
     flavor = pick("flavor", desired.flavor, flavors)
-    chosen_networks = {}
-    for name in sorted({desired.network_of(instance) for instance in desired.instances}):
-        body = pick_or_plan("network", name, networks)
-        chosen_networks[name] = (body["id"], body["name"])
-    chosen_groups = None
+    found_groups = None
     if desired.security_groups is not None:
-        chosen_groups = [pick_or_plan("security group", name, groups) for name in desired.security_groups]
-    external = [body for body in networks if body.get("router:external")]
+        found_groups = [chosen("security group", name, groups, known.security_groups) for name in sorted(group_names)]
     group = {"id": None, "members": []}
     if desired.server_group is not None:
         server_groups = cloud.list("compute", "/os-server-groups", "server_groups")
@@ -396,10 +416,10 @@ def _names(cloud: Cloud, desired: Cohort, may_be_missing: Collection[str]) -> Na
     return Names(
         flavor_id=flavor["id"],
         flavor=flavor["name"],
-        networks=chosen_networks,
-        security_group_ids=None if chosen_groups is None else tuple(sorted(body["id"] for body in chosen_groups)),
-        security_groups=None if chosen_groups is None else tuple(sorted(body["name"] for body in chosen_groups)),
-        floating_network_id=pick("external network", desired.floating_network, external)["id"]
+        networks={name: chosen("network", name, networks, known.networks) for name in sorted(network_names)},
+        security_group_ids=None if found_groups is None else tuple(sorted(one for one, _name in found_groups)),
+        security_groups=None if found_groups is None else tuple(sorted(name for _id, name in found_groups)),
+        floating_network_id=chosen("external network", desired.floating_network, external, known.external_networks)[0]
         if desired.floating_network
         else None,
         server_group_id=group["id"],

@@ -108,7 +108,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ouseful.coursevm.plugins.module_utils import declare_instances, declare_network_stack, desired
+from ansible_collections.ouseful.coursevm.plugins.module_utils import (
+    declare_instances,
+    declare_network_stack,
+    desired,
+    observed,
+)
 from ansible_collections.ouseful.coursevm.plugins.module_utils.arguments import (
     INSTANCES_ARGUMENTS,
     NETWORK_STACK_ARGUMENTS,
@@ -148,11 +153,11 @@ def declare(
     if not cohort.makes:
         return merged([], declare_instances.declare(cloud, cohort, options))
     network = declare_stacks(cloud, stacks, options)
-    blocked = {one["student"]: one["error"] for one in network["students"] if one["error"]}
-    if "msg" in network and not blocked:
+    known = known_of(stacks, network)
+    if "msg" in network and not known.blocked:
         return merged([network], None)
     leaving: set[str] = set()
-    instances = attempted(lambda: declare_instances.declare(cloud, cohort, options, blocked, leaving))
+    instances = attempted(lambda: declare_instances.declare(cloud, cohort, options, known, leaving))
     pruned = network["undeclared_students"] if cohort.prune else []
     if not pruned:
         return merged([network], instances)
@@ -175,6 +180,20 @@ def remove(
     if "msg" in instances or (is_shared and instances["undeclared_students"]):
         return merged([], instances)
     return merged([attempted(lambda: declare_stacks(cloud, stacks, options, leaving))], instances)
+
+
+def known_of(stacks: Sequence[desired.NetworkStack], network: dict[str, Any]) -> observed.Known:
+    """What the result of the network stacks tells those who go on with it."""
+    there = [network, *network["students"]]
+    networks, routers = ([one[kind] for one in there if one.get(kind, {}).get("id")] for kind in ("network", "router"))
+    gateway = next((router["external_network_id"] for router in routers), None)
+    group = network["security_group"]
+    return observed.Known(
+        networks={one["name"]: one["id"] for one in networks},
+        external_networks={stacks[-1].external_network: gateway} if gateway else {},
+        security_groups={group["name"]: group["id"]} if group["id"] else {},
+        blocked={one["student"]: one["error"] for one in network["students"] if one["error"]},
+    )
 
 
 def declare_stacks(

@@ -102,22 +102,6 @@ def test_a_way_out_that_nobody_declared_is_closed(engine, stack):
     assert outgoing(engine) == ["IPv4 None None", "IPv6 None None"]
 
 
-def test_a_port_that_was_opened_in_two_ways_is_closed_in_both(engine, stack):
-    """Neutron takes a rule twice when it is written in two ways."""
-    network = engine.cloud.network
-    group = network.find_security_group(engine.network, ignore_missing=False)
-    facts = {"direction": "ingress", "ethertype": "IPv4", "port_range_min": 8888, "port_range_max": 8888}
-    for protocol, remote in (("tcp", None), ("6", None), ("tcp", "0.0.0.0/0")):
-        network.create_security_group_rule(
-            security_group_id=group.id, protocol=protocol, remote_ip_prefix=remote, **facts
-        )
-    (result,) = engine.run(declared(engine)).results
-    assert set(result["actions"]) == {"delete rule ingress tcp 8888 from anywhere (IPv4)"}
-    rules = network.find_security_group(engine.network).security_group_rules
-    assert [rule for rule in rules if rule["port_range_min"] == 8888] == []
-    assert not engine.run(declared(engine)).results[0]["changed"]
-
-
 def test_a_gateway_that_a_router_has_is_reported_for_neutron_refuses_to_change_it(engine, stack):
     task = declared(engine, subnets=[{**SUBNETS[0], "gateway_ip": "10.78.0.254"}, SUBNETS[1]])
     for check in (True, False):

@@ -89,6 +89,28 @@ def test_drift_is_reported_and_left(engine):
     assert len(by_student["s1"]) == 2
 
 
+def test_another_image_network_and_keypair_are_reported_and_left(engine, tmp_path):
+    compute, image, network = engine.cloud.compute, engine.cloud.image, engine.cloud.network
+    (tmp_path / "disk").write_bytes(b"\0" * 512)
+    facts = {"disk_format": "raw", "container_format": "bare", "filename": str(tmp_path / "disk")}
+    other = image.create_image(f"{engine.cohort}-image", wait=True, **facts)
+    elsewhere, keypair = network.create_network(name=f"{engine.cohort}-net"), compute.create_keypair(name=engine.cohort)
+    declared = {"image": other.name, "network": elsewhere.name, "key_name": keypair.name}
+    try:
+        (result,) = engine.run(engine.instances(*MANY, **declared)).results
+    finally:
+        compute.delete_keypair(keypair)
+        network.delete_network(elsewhere)
+        image.delete_image(other)
+    assert not result["changed"]
+    for instance in result["instances"]:
+        fields = {text.split(": ")[1].split(" is ")[0]: text for text in instance["drift"]}
+        assert list(fields) == ["image", "network", "key_name"]
+        assert f"declared {other.id}" in fields["image"]
+        assert f"network is [{engine.network}], declared [{elsewhere.name}]" in fields["network"]
+        assert f"key_name is none, declared {keypair.name}" in fields["key_name"]
+
+
 def test_metadata_and_security_groups_are_changed_in_place(engine):
     before = engine.server("ada").id
     changed = [{"student": "ada", "metadata": {"course": "TM351"}}, *MANY[1:]]

@@ -72,7 +72,7 @@ def states(draw):
         dhcp = (seen.Port("p-dhcp", "", None, "n", "dhcp", "network:dhcp", tuple(s.id for s in subnets)),)
         state = replace(state, networks=(seen.Network("n", NAME, OURS),), subnets=subnets, ports=ports + dhcp)
     if draw(st.booleans()):
-        # Neutron takes a rule twice when it is written in two ways.
+        # The dev cloud's Neutron refuses a second one of the same meaning; whether every one does isn't known.
         rules = tuple((f"rule-{number}", rule) for number, rule in enumerate(draw(st.lists(RULES))))
         state = replace(state, security_groups=(seen.SecurityGroup("g", NAME, OURS, rules),))
     return state
