@@ -12,10 +12,15 @@ import typing as t
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.ouseful.coursevm.plugins.module_utils.take_back import (
+    DIRECTORY,
+    confirm_command,
+    outcome_command,
+    take_back_command,
+)
 from ansible_collections.ouseful.coursevm.plugins.plugin_utils.known_hosts import KnownHost
 
 MODULE = "ouseful.coursevm.commit_confirmed"
-GUARD = "/bin/sh /var/lib/coursevm/commit/guard"
 TIMEOUT = 120
 ATTEMPTS = 3  # the SSH service may just be reading its new settings
 # In front of the operator's own arguments, because SSH takes the first value that it meets. What the present connection
@@ -41,16 +46,17 @@ class ActionModule(ActionBase):
         if known:
             known.exchange(add=new, drop=[])
         problem = self._confirm(to_confirm["token"])
-        if problem:
-            outcome = self._see_it_taken_back(began)
-            if known:
-                known.exchange(add=[], drop=new)
-            done.update(failed=True, changed=False, msg=f"{self._what(done)} {problem} {outcome}")
-            done.pop("diff", None)
-        else:
-            if known:
-                known.exchange(add=[], drop=old)
+        outcome = self._outcome(to_confirm["token"], began) if problem else "confirmed"
+        if known:
+            # As long as it is not known what became of the change, the host may have either
+            known.exchange(add=[], drop={"confirmed": old, "taken back": new}.get(outcome, []))
+        if outcome == "confirmed":
             done["actions"] = [*done["actions"], "confirmed over a new connection"]
+            return {**result, **done}
+        done.update(failed=True, msg=f"{self._what(done)} {problem} {self._told(outcome)}")
+        if outcome == "taken back":
+            done["changed"] = False
+            done.pop("diff", None)
         return {**result, **done}
 
     @staticmethod
@@ -65,7 +71,7 @@ class ActionModule(ActionBase):
                 if attempt:
                     time.sleep(1)
                 try:
-                    answer = self._low_level_execute_command(f"{GUARD} confirm {shlex.quote(token)}")
+                    answer = self._low_level_execute_command(confirm_command(token, DIRECTORY))
                 except AnsibleConnectionFailure as error:
                     # The first says most: later ones may come after the host has taken the change back
                     problem = problem or str(error)
@@ -76,25 +82,34 @@ class ActionModule(ActionBase):
                 break
         return f"A new connection as {self._option('remote_user') or 'this user'} said: {problem.strip().rstrip('.')}."
 
-    def _see_it_taken_back(self, began: float) -> str:
-        """Take the change back over the old connection, else wait until the host does; what became of it, in words."""
-        timeout = int(self._task.args.get("timeout") or TIMEOUT)
+    def _outcome(self, token: str, began: float) -> str:
+        """What became of the change: ``confirmed``, ``taken back``, or nothing when there is no way in to ask the host.
+
+        It is taken back over the old connection, else by the host itself, unless the host has got the confirmation.
+        """
         with contextlib.suppress(AnsibleConnectionFailure):
-            self._low_level_execute_command(f"systemctl start coursevm-commit.service || {GUARD} take-back")
+            self._low_level_execute_command(take_back_command(DIRECTORY))
         with self._new_connection():
             while True:
-                try:
-                    if self._low_level_execute_command("test ! -e /var/lib/coursevm/commit")["rc"] == 0:
-                        return "The host has taken them back, and a new connection works again: nothing was changed."
-                except AnsibleConnectionFailure:
-                    pass
-                if time.monotonic() - began > timeout + 60:
-                    break
+                with contextlib.suppress(AnsibleConnectionFailure):
+                    answer = self._low_level_execute_command(outcome_command(token, DIRECTORY))
+                    if answer["rc"] == 0:
+                        return answer["stdout"].strip()
+                if time.monotonic() - began > self._timeout() + 60:
+                    return ""
                 time.sleep(1)
+
+    def _told(self, outcome: str) -> str:
+        if outcome == "taken back":
+            return "The host has taken them back, and a new connection works again: nothing was changed."
         return (
-            f"The host should have taken them back after {timeout} seconds, but still there is no way in. "
-            "It does so again at its next start; use its console."
+            f"The host should have taken them back after {self._timeout()} seconds, unless it got the confirmation, "
+            "but still there is no way in to ask it. What is not confirmed it takes back at its next start, too; "
+            "use its console."
         )
+
+    def _timeout(self) -> int:
+        return int(self._task.args.get("timeout") or TIMEOUT)
 
     @contextlib.contextmanager
     def _new_connection(self) -> t.Iterator[None]:

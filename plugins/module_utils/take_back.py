@@ -2,7 +2,8 @@
 """The script that takes a change back, or confirms it. Pure: texts only, no I/O.
 
 It runs without Python and without the control machine, also after a reboot. Whoever renames ``armed`` first has
-decided: the timer, which takes the change back, or the operator, who confirms it.
+decided: the timer, which takes the change back, or the operator, who confirms it. What he confirmed stays beside the
+directory, for an operator who did not get the answer.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import shlex
 
 UNIT = "coursevm-commit"
+DIRECTORY = "/var/lib/coursevm/commit"
 SCRIPT = """\
 #!/bin/sh
 # guard take-back | guard confirm TOKEN
@@ -31,7 +33,7 @@ take_back() {{
 
 case $1 in
 confirm)
-    [ "$(cat armed)" = "$2" ] && mv armed confirmed || {{ echo 'it was taken back before' >&2; exit 4; }}
+    [ "$(cat armed)" = "$2" ] && mv armed {directory}.confirmed || {{ echo 'it was taken back before' >&2; exit 4; }}
     disarm
     ;;
 take-back)
@@ -95,3 +97,27 @@ def guard_script(
         units=shlex.quote(units),
         lines="\n".join(commands),
     )
+
+
+def confirm_command(token: str, directory: str = DIRECTORY) -> str:
+    """Confirms the change of this token; succeeds also when it was confirmed before."""
+    return f"{_is_confirmed(token, directory)} || {_guard(directory)} confirm {shlex.quote(token)}"
+
+
+def take_back_command(directory: str = DIRECTORY) -> str:
+    """Takes back what is not confirmed; by systemd where it can, so that it doesn't run twice at a time."""
+    return f"systemctl start {UNIT}.service || {_guard(directory)} take-back"
+
+
+def outcome_command(token: str, directory: str = DIRECTORY) -> str:
+    """Prints ``confirmed`` or ``taken back``; fails as long as it is neither."""
+    gone = f"test ! -e {shlex.quote(directory)}"
+    return f"if {_is_confirmed(token, directory)}; then echo confirmed; else {gone} && echo taken back; fi"
+
+
+def _is_confirmed(token: str, directory: str) -> str:
+    return f'[ "$(cat {shlex.quote(directory)}.confirmed 2> /dev/null)" = {shlex.quote(token)} ]'
+
+
+def _guard(directory: str) -> str:
+    return f"/bin/sh {shlex.quote(directory)}/guard"

@@ -14,6 +14,8 @@ description:
     over a new connection, with the operator's own login and privileges, as C(commit confirmed) of network equipment.
   - Before the first change a timer is started on the host. Unless the change is confirmed in time, the host takes it
     back by itself, also when the play was interrupted, the connection is lost, or the host has rebooted meanwhile.
+  - The host keeps in C(/var/lib/coursevm/commit.confirmed) what was confirmed last. So a confirmation whose answer is
+    lost is asked for again, and what became of the change is told as it is.
   - Only steps that are due are done. When none is, nothing is started and nothing written.
   - When host keys were changed by a step, the new ones, read over the connection that is already trusted, replace the
     old ones in the SSH client's C(known_hosts) file.
@@ -115,7 +117,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Done, read, write
-from ansible_collections.ouseful.coursevm.plugins.module_utils.take_back import SERVICE, TIMER, UNIT, guard_script
+from ansible_collections.ouseful.coursevm.plugins.module_utils.take_back import (
+    DIRECTORY,
+    SERVICE,
+    TIMER,
+    UNIT,
+    guard_script,
+)
 
 FILE = {
     "path": {"type": "path", "required": True},
@@ -136,7 +144,6 @@ ARGUMENTS = {
     "steps": {"type": "list", "elements": "dict", "required": True, "options": STEP},
     "timeout": {"type": "int", "default": 120},
 }
-DIRECTORY = "/var/lib/coursevm/commit"
 UNITS = "/etc/systemd/system"
 HOST_KEYS = "/etc/ssh/ssh_host_*_key.pub"
 

@@ -1,70 +1,24 @@
 """The script that takes a change back or confirms it, run by a real shell.
 
-Only systemctl is a stand-in, which writes down what it is told.
 The scenario student_access has a real systemd take changes back.
 """
 
 from __future__ import annotations
 
-import os
 import pathlib
-import shutil
-import subprocess
 import tempfile
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from unconfirmed import Host
 
-from ansible_collections.ouseful.coursevm.plugins.module_utils.take_back import UNIT, guard_script
+from ansible_collections.ouseful.coursevm.plugins.module_utils.take_back import UNIT
 
 NAMES = st.sampled_from(
     ["plain", "with space", "quo'te", "do$llar", "-dash", "back\\slash", "ünï", "semi;colon", "new\nline"]
 )
 CONTENTS = st.none() | st.binary(max_size=20)
-
-
-class Host:
-    """A directory that stands for the host."""
-
-    def __init__(self, root: pathlib.Path) -> None:
-        self.etc, self.commit, self.units, self.bin = (root / name for name in ("etc", "commit", "units", "bin"))
-        for directory in (self.etc, self.commit, self.units, self.bin):
-            directory.mkdir()
-        self.calls = root / "calls"
-        (self.bin / "systemctl").write_text(f'#!/bin/sh\necho "$@" >> {self.calls}\n')
-        (self.bin / "systemctl").chmod(0o755)
-        for kind in ("timer", "service"):
-            (self.units / f"{UNIT}.{kind}").write_text("")
-
-    def read(self, names: list[str]) -> dict[str, bytes | None]:
-        paths = {name: self.etc / name for name in names}
-        return {name: path.read_bytes() if path.exists() else None for name, path in paths.items()}
-
-    def write(self, contents: dict[str, bytes | None]) -> None:
-        for name, content in contents.items():
-            if content is None:
-                (self.etc / name).unlink(missing_ok=True)
-            else:
-                (self.etc / name).write_bytes(content)
-
-    def arm(self, names: list[str], undo: list[str]) -> None:
-        saved: list[tuple[str, str | None]] = []
-        for number, name in enumerate(names):
-            copy = self.commit / str(number)
-            if (self.etc / name).exists():
-                shutil.copy2(self.etc / name, copy)
-            saved.append((str(self.etc / name), str(copy) if copy.exists() else None))
-        (self.commit / "guard").write_text(guard_script(str(self.commit), saved, undo, str(self.units)))
-        (self.commit / "armed").write_text("token")
-
-    def guard(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "PATH": f"{self.bin}:{os.environ['PATH']}"}
-        command = ["/bin/sh", str(self.commit / "guard"), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-
-    def is_disarmed(self) -> bool:
-        return not self.commit.exists() and not list(self.units.iterdir())
 
 
 @pytest.fixture
@@ -103,6 +57,7 @@ def test_a_confirmed_change_stays_and_the_timer_ends(host):
     assert host.read(["a"]) == {"a": b"new"}
     assert host.is_disarmed()
     assert f"--quiet stop {UNIT}.timer" in host.calls.read_text()
+    assert host.confirmed.read_text() == "token"
 
 
 def test_another_change_is_not_confirmed(host):
@@ -112,7 +67,7 @@ def test_another_change_is_not_confirmed(host):
     assert (host.commit / "armed").exists()
 
 
-@pytest.mark.parametrize(("decided", "content"), [("confirmed", b"new"), ("taking-back", b"old")])
+@pytest.mark.parametrize(("decided", "content"), [("../commit.confirmed", b"new"), ("taking-back", b"old")])
 def test_who_decided_first_has_decided_also_when_it_was_interrupted_then(host, decided, content):
     host.write({"a": b"old"})
     host.arm(["a"], [])
