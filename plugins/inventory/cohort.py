@@ -43,7 +43,8 @@ options:
     description:
       - The CSV file with the students, relative to the inventory file, in UTF-8, separated by C(,), C(;) or tab.
       - Its header must have the column C(id), a lower-case letter and up to 30 lower-case letters, digits and hyphens.
-        C(name) and C(email) are used where they exist; every other column is passed on in C(coursevm_student).
+        Every column is passed on in C(coursevm_student). The inventories of this collection give the role
+        C(student_access) the SSH keys of a column C(public_keys), one or more lines in a cell.
     type: str
     default: students.csv
   select:
