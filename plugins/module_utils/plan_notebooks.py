@@ -44,14 +44,14 @@ class Plan:
     delivered: dict[str, str]
 
 
-def beside(path: str, version: str, number: int = 0) -> str:
+def beside(path: str, version: str, number: int = 0, what: str = "from-course") -> str:
     """Where a new version is laid when the path holds the student's own: ``a/b.from-course-1a2b3c4d.ipynb``."""
     directory, slash, name = path.rpartition("/")
     stem, dot, suffix = name.rpartition(".")
     if not stem:
         stem, dot, suffix = name, "", ""
     again = f"-{number}" if number else ""
-    return f"{directory}{slash}{stem}.from-course-{version[:8]}{again}{dot}{suffix}"
+    return f"{directory}{slash}{stem}.{what}-{version[:8]}{again}{dot}{suffix}"
 
 
 def parents(path: str) -> list[str]:

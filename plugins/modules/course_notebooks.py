@@ -14,6 +14,8 @@ description:
   - What was delivered is remembered. A file that the student has not changed since is updated; one that was changed is
     kept, and the new version is laid beside it, as C(name.from-course-1a2b3c4d.ipynb); one that was deleted stays
     deleted.
+  - A file that is saved in the moment of its delivery is kept, and the task fails; where it is saved twice, the earlier
+    save is laid beside it, as C(name.saved-1a2b3c4d.ipynb).
   - On the host all is done with the student's rights, without following links. Only files that are needed are copied.
   - Links, submodules and devices are not delivered, but named. Names that lead out of the directory are refused, as are
     those that are not UTF-8, hold control characters, or are those of git's own directory.

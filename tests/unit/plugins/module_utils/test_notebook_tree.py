@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import io
+import itertools
 import os
 
 import pytest
@@ -18,17 +20,23 @@ def version(content):
     return hashlib.sha256(content).hexdigest()
 
 
-@pytest.fixture(params=["", "exchange", "link"])
+LACKING = {
+    "all": [],
+    "exchange": [(notebook_tree, "exchange")],
+    "link": [(os, "link")],
+    "renameat2": [(notebook_tree, "exchange"), (notebook_tree, "rename_new")],
+}
+
+
+def unsupported(*_arguments, **_options):
+    raise OSError(errno.EPERM, "unsupported")
+
+
+@pytest.fixture(params=LACKING)
 def tree(tmp_path, monkeypatch, request):
-    """On a file system that can all, and on such as can't exchange two names or make hard links."""
-
-    def unsupported(*_arguments, **_options):
-        raise OSError(errno.EPERM, "unsupported")
-
-    if request.param:
-        monkeypatch.setattr(
-            *{"exchange": (notebook_tree, "exchange"), "link": (os, "link")}[request.param], unsupported
-        )
+    """On a file system that can all, and on such as can't exchange two names, make hard links, or either rename."""
+    for lacking in LACKING[request.param]:
+        monkeypatch.setattr(*lacking, unsupported)
     (tmp_path / "notebooks").mkdir()
     made = Tree(str(tmp_path / "notebooks"), max_size=1 << 20)
     yield made
@@ -88,22 +96,140 @@ def test_what_the_student_has_there_stays(tree, tmp_path, kind, options, own):
     assert (tmp_path / "elsewhere").read_bytes() == b"old"
 
 
-def test_a_file_that_the_student_saves_at_this_very_moment_is_not_lost(root, tree, monkeypatch):
-    if tree is None or notebook_tree.exchange.__name__ == "unsupported":
-        pytest.skip("needs an exchange of names")
+def in_place(path, content):
+    """Save as an editor does that opens the file and writes to it."""
+    path.write_bytes(content)
+
+
+def renaming(path, content):
+    """Save as one does that writes another file and gives it the name."""
+    saving = path.with_name(".saving")
+    saving.write_bytes(content)
+    saving.rename(path)
+
+
+class Student:
+    """Saves in the chosen gaps between the steps of a delivery, and knows what has to be there after it."""
+
+    def __init__(self, path, save, gaps):
+        self.path, self.save, self.gaps = path, save, gaps
+        self.gap = 0
+        self.saved = []
+
+    def pause(self):
+        """A gap."""
+        if self.gap in self.gaps:
+            content = b"save %d" % self.gap
+            if self.path.exists() and self.path.read_bytes() in self.saved:
+                self.saved.remove(self.path.read_bytes())  # the student's own hand writes over it
+            self.save(self.path, content)
+            self.saved.append(content)
+        self.gap += 1
+
+    def watch(self, monkeypatch):
+        """Be there before and after every step that looks at a file or changes a name."""
+
+        def watched(step):
+            def with_gaps(*arguments, **options):
+                self.pause()
+                try:
+                    return step(*arguments, **options)
+                finally:
+                    self.pause()
+
+            return with_gaps
+
+        steps = [(notebook_tree, name) for name in ("exchange", "rename_new", "nobody_writes", "version_of")]
+        for place, name in [*steps, *((os, name) for name in ("link", "unlink"))]:
+            monkeypatch.setattr(place, name, watched(getattr(place, name)))
+
+
+DELIVERIES = {"add": (None, {}), "update": (b"old", {"replaces": version(b"old")}), "remove": (b"new", {})}
+GAPS = range(32)
+SEVERAL = [(), *((gap,) for gap in GAPS), *itertools.combinations(GAPS, 2), *itertools.combinations(range(12), 3)]
+
+
+def deliver_to(student, kind, lacking):
+    """Make such a delivery on such a file system while the student is at work; what is there after it."""
+    root = student.path.parent
+    root.mkdir()
+    there, options = DELIVERIES[kind]
+    if there:
+        student.path.write_bytes(there)
+    tree = Tree(str(root), max_size=1 << 20)
+    with pytest.MonkeyPatch.context() as patched, contextlib.suppress(StudentsOwn):
+        patched.setattr(os, "fsync", lambda _: None)
+        for missing in LACKING[lacking]:
+            patched.setattr(*missing, unsupported)
+        student.watch(patched)
+        do(tree, kind, student.path.name, **options)
+    os.close(tree.root)
+    return files(root)
+
+
+@pytest.mark.parametrize("kind", DELIVERIES)
+@pytest.mark.parametrize("save", [in_place, renaming])
+@pytest.mark.parametrize("lacking", ["all", "exchange", "renameat2"])
+def test_no_save_is_lost_in_whatever_moments_the_student_saves(tmp_path, kind, save, lacking):
+    most = 0
+    for number, gaps in enumerate(SEVERAL):
+        student = Student(tmp_path / f"{number}/a.ipynb", save, gaps)
+        present = deliver_to(student, kind, lacking)
+        most = max(most, student.gap)
+        assert set(student.saved) <= set(present.values()), gaps
+        if student.saved and len(gaps) < 3:
+            assert present["a.ipynb"] == student.saved[-1], gaps
+        assert not [name for name in present if name.startswith(".")], gaps
+        assert len(present) <= 1 + len(student.saved), gaps
+    assert 4 <= most <= len(GAPS)  # all of them were tried
+
+
+@pytest.mark.parametrize("kind", DELIVERIES)
+@pytest.mark.parametrize("lacking", ["all", "exchange", "renameat2"])
+def test_no_save_is_lost_that_is_under_way(tmp_path, monkeypatch, kind, lacking):
+    monkeypatch.setattr(notebook_tree, "PATIENCE", 0)
+    for begun in GAPS:
+        opened = []
+
+        def begin(path, _content, opened=opened):
+            with contextlib.suppress(FileNotFoundError):
+                opened.append(path.open("r+b"))
+
+        student = Student(tmp_path / f"{begun}/a.ipynb", begin, (begun,))
+        deliver_to(student, kind, lacking)
+        for file in opened:
+            with file:
+                file.write(b"own")
+        present = files(student.path.parent)
+        assert list(present.values()) == [b"own"] if opened else len(present) < 2, begun
+        assert set(present) <= {"a.ipynb"}, begun
+
+
+def test_a_save_under_way_is_waited_for(root, tree, monkeypatch):
     (root / "a").write_bytes(b"old")
-    real = notebook_tree.exchange
+    saving = (root / "a").open("r+b")
 
-    def saved_meanwhile(directory, one, other):
-        monkeypatch.setattr(notebook_tree, "exchange", real)
-        (root / "saving").write_bytes(b"own")
-        (root / "saving").rename(root / "a")
-        real(directory, one, other)
+    def end_it(_seconds):
+        saving.write(b"own")
+        saving.close()
 
-    monkeypatch.setattr(notebook_tree, "exchange", saved_meanwhile)
+    monkeypatch.setattr(notebook_tree.time, "sleep", end_it)
     with pytest.raises(StudentsOwn):
         do(tree, "update", "a", replaces=version(b"old"))
     assert files(root) == {"a": b"own"}
+
+
+@pytest.mark.parametrize("kind", ["update", "remove"])
+def test_where_a_save_under_way_cannot_be_seen_nothing_is_done(root, tree, monkeypatch, kind):
+    (root / "a").write_bytes(b"new")
+
+    def no_leases(*_arguments):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(notebook_tree.fcntl, "fcntl", no_leases)
+    with pytest.raises(OSError, match="the file system can't tell whether it is being saved"):
+        do(tree, kind, "a", replaces=version(b"new"))
+    assert files(root) == {"a": b"new"}
 
 
 def test_links_on_the_way_are_not_followed(root, tree, tmp_path):
