@@ -21,7 +21,7 @@ options:
     description: Name of the unit. V(.service) is added where it has no type. Either this or O(units) is required.
     type: str
   files: &files
-    description: The files. A missing directory is made, with mode 0755.
+    description: The files. Missing directories are made, with mode 0755.
     type: list
     elements: dict
     default: []
@@ -328,11 +328,12 @@ class Files:
         attributes = self.module.load_file_common_arguments(file, path=beside(file["path"], "new"))
         self.module.set_fs_attributes_if_different(attributes, False)
 
-    @staticmethod
-    def _make_directory(path: str) -> None:
-        if not os.path.isdir(path):
-            os.makedirs(path)
-            os.chmod(path, 0o755)
+    def _make_directory(self, path: str) -> None:
+        if os.path.isdir(path):
+            return
+        self._make_directory(os.path.dirname(path))
+        os.mkdir(path)
+        os.chmod(path, 0o755)
 
     @staticmethod
     def _clear(path: str) -> None:

@@ -187,6 +187,11 @@ def test_a_file_is_removed_and_its_content_shown_to_nobody(run, tmp_path, system
     assert run(*files)[0]["actions"] == []
 
 
+def test_every_missing_directory_is_made_for_all_to_pass(run, tmp_path):
+    run({"path": str(tmp_path / "a/b/c/file"), "content": "new"})
+    assert [(tmp_path / made).stat().st_mode & 0o777 for made in ("a", "a/b", "a/b/c")] == [0o755] * 3
+
+
 def test_line_ends_of_another_system_are_kept_and_are_no_change(run, tmp_path):
     file = {"path": str(tmp_path / "pem"), "content": "one\r\ntwo\r\n"}
     assert run(file)[0]["changed"]
