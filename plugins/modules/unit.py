@@ -15,6 +15,11 @@ description:
   - Either all changed files are put in place or, when one is refused or cannot be written, none.
   - A service that was started (or, with O(on_change=reload), reloaded) before its files were last changed is restarted
     or reloaded, also when an earlier run was interrupted between the one and the other.
+  - A service that is to run has to stay up. One that was started less than five seconds ago is watched until then, so
+    that one that ends at every start fails the task, also in check mode and when it is another run that looks at it.
+    C(oneshot) services, timers and others that aren't to run on are not watched.
+  - What fails to start or to stay up is shown with the last lines of its journal, unless one of its files is secret,
+    which the journal may hold.
   - The host's log gets the units' names, and no argument.
 options:
   name: &name
@@ -138,12 +143,14 @@ actions:
 import os
 import shlex
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.ouseful.coursevm.plugins.module_utils import stays_up
 from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Done, read
 from ansible_collections.ouseful.coursevm.plugins.module_utils.services import is_newer, properties
 
@@ -179,10 +186,15 @@ TYPES = ("service", "socket", "timer", "path", "target", "mount", "automount", "
 UNIT_DIRECTORIES = ("/etc/systemd/", "/run/systemd/", "/usr/lib/systemd/", "/lib/systemd/")
 # When a service took up its files: a reload leaves the time of the start as it is, but is a change of state.
 TAKEN_UP = {"restart": "ActiveEnterTimestampMonotonic", "reload": "StateChangeTimestampMonotonic"}
-PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload", *TAKEN_UP.values())
+PROPERTIES = ("LoadState", "UnitFileState", "NeedDaemonReload", *TAKEN_UP.values(), *stays_up.PROPERTIES)
 # Whether a unit file is enabled, where that can be changed at all; empty: there is none yet.
 SWITCHES = {"enabled": True, "enabled-runtime": False, "disabled": False, "": False}
 RUNNING = ("active", "activating", "reloading")
+# After these verbs, the unit runs on as it did
+UNTOUCHING = {"enable", "disable"}
+# Seconds until a service that is to be restarted has to be back
+PATIENCE = 30
+JOURNAL_LINES = 20
 SHORTEST_SECRET = 8
 
 
@@ -374,6 +386,8 @@ class Unit:
         self.wanted = wanted
         self.name = full_name(wanted["name"])
         self.paths: list[str] = [file["path"] for file in wanted["files"]]
+        self.has_secrets = any(file["secret_content"] is not None for file in wanted["files"])
+        self.is_to_stay = False
 
     def ensure(self, changed: set[str]) -> None:
         """Do, or in check mode predict, what is due after those files were changed."""
@@ -390,8 +404,39 @@ class Unit:
                 msg=f"name: {self.name} can't be run: systemd says that it is {seen['LoadState']}. "
                 f"Install or write it; 'systemctl status {self.name}' says more."
             )
-        for verb in unit_actions(self.wanted, seen, bool(own), self._is_stale(seen)):
+        verbs = unit_actions(self.wanted, seen, bool(own), self._is_stale(seen))
+        for verb in verbs:
             self._systemctl(verb, self.name)
+        # What a start would come to is not to be known in check mode
+        self.is_to_stay = self.wanted["state"] != "stopped" and (
+            not self.module.check_mode or UNTOUCHING.issuperset(verbs)
+        )
+
+    def stay_up(self) -> None:
+        """Fail when it is to run and ends again and again; call it after all units have been started, to wait once."""
+        seen = properties(self.module, self.name, PROPERTIES) if self.is_to_stay else {}
+        if not seen or not stays_up.is_to_stay(self.name, seen):
+            return
+        ended_before, give_up = stays_up.times_ended(seen), time.monotonic() + PATIENCE
+        while (stays := stays_up.verdict(seen, ended_before, time.monotonic())) is None:
+            if time.monotonic() > give_up:
+                stays = not stays_up.is_to_be_restarted(seen)  # one that takes its time to start is none of ours
+                break
+            time.sleep(0.25)
+            seen = properties(self.module, self.name, PROPERTIES)
+        if not stays:
+            self.module.fail_json(
+                msg=f"name: {self.name} doesn't stay up: {stays_up.how_it_ended(seen)}. {self._reason()}",
+                actions=self.done.actions,
+            )
+
+    def _reason(self) -> str:
+        """What the service has said about its end, or where that is to be found."""
+        command = ["journalctl", f"--unit={self.name}", f"--lines={JOURNAL_LINES}", "--output=cat", "--no-pager", "-q"]
+        # The journal may hold what the service's own code prints, secrets included: then it is named, not shown
+        said = "" if self.has_secrets else self.module.run_command(command)[1].strip()
+        where = f"'journalctl --unit {self.name}' on the host says more."
+        return f"Mend the reason and run this again; {where}" + (f" Its last lines:\n{said}" if said else "")
 
     def _is_stale(self, seen: dict[str, str]) -> bool:
         """Whether a file is newer than what the service has taken up."""
@@ -406,10 +451,8 @@ class Unit:
             return
         status, output, errors = self.module.run_command(["systemctl", *command])
         if status:
-            # The journal may hold what the service's own code prints, secrets included: it is named, not shown
             self.module.fail_json(
-                msg=f"'systemctl {' '.join(command)}' failed: {(errors or output).strip()} "
-                f"See 'journalctl --unit {self.name}' on the host.",
+                msg=f"'systemctl {' '.join(command)}' failed: {(errors or output).strip()} {self._reason()}",
                 actions=self.done.actions,
             )
 
@@ -428,8 +471,11 @@ def main() -> None:
     module.no_log_values.update(secret_lines(files.files))
     os.umask(0o077)
     changed = files.ensure()
-    for wanted in module.units:
-        Unit(module, done, wanted).ensure(changed)
+    units = [Unit(module, done, wanted) for wanted in module.units]
+    for unit in units:
+        unit.ensure(changed)
+    for unit in units:
+        unit.stay_up()
     module.exit_json(**done.result())
 
 

@@ -81,6 +81,7 @@ def run(monkeypatch, capsys, tmp_path, systemctl):
     later = str(int((time.monotonic() + 60) * 1e6))  # than any file of the test
     systemd = {
         "LoadState": "loaded",
+        "Type": "oneshot",  # of which nobody waits to see whether it stays
         "ActiveState": "active",
         "UnitFileState": "enabled",
         "NeedDaemonReload": "no",
@@ -93,11 +94,11 @@ def run(monkeypatch, capsys, tmp_path, systemctl):
     monkeypatch.setattr(unit.AnsibleModule, "_log_to_syslog", lambda _, message: logged.append(message))
     monkeypatch.setattr("ansible.module_utils.basic.has_journal", False)
 
-    def run_module(*files, units=None):
+    def run_module(*files, units=None, check=False):
         told = units or [{"name": "nginx", "files": files}]
         owned = [{**one, "files": [{**owner, **file} for file in one["files"]]} for one in told]
         arguments = {"units": owned} if units else owned[0]
-        internal = {"_ansible_remote_tmp": str(tmp_path / "scratch")}
+        internal = {"_ansible_remote_tmp": str(tmp_path / "scratch"), "_ansible_check_mode": check}
         if "inject_invocation" in PASS_VARS:
             # since ansible-core 2.21, the answer has what the module was called with only when asked, as by -vvv
             internal["_ansible_inject_invocation"] = True
@@ -226,6 +227,108 @@ def test_of_several_units_those_are_restarted_whose_files_have_changed(run, tmp_
     result, _ = run(units=units)
     assert systemctl == [("restart", "two.service")]
     assert result["actions"] == [f"write {tmp_path}/two"]
+
+
+class Systemd:
+    """A service that lives for ``lives`` seconds, one life after the other, and the clock that it lives by."""
+
+    def __init__(self, lives, restart_sec=2.0, now=0.0, **told):
+        self.lives, self.restart_sec, self.now, self.told = lives, restart_sec, now, told
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def properties(self, *_):
+        seen = {
+            "LoadState": "loaded",
+            "Type": "exec",
+            "UnitFileState": "enabled",
+            "NeedDaemonReload": "no",
+            "StateChangeTimestampMonotonic": "0",
+            "Result": "exit-code",
+            "ExecMainCode": "1",
+            "ExecMainStatus": "3",
+        }
+        born = 0.0
+        for restarts, life in enumerate(self.lives):
+            seen.update(NRestarts=str(restarts), ActiveEnterTimestampMonotonic=str(int(born * 1e6)))
+            if self.now < born + life:
+                return {**seen, "ActiveState": "active", "SubState": "running", **self.told}
+            born += life + self.restart_sec
+            if self.now < born:
+                return {**seen, "ActiveState": "activating", "SubState": "auto-restart", **self.told}
+        return {**seen, "ActiveState": "failed", "SubState": "failed", **self.told}
+
+
+LONG = 1e6
+LOOP = [0.0] * 1000
+
+
+@pytest.fixture
+def live(monkeypatch):
+    """Has the module find such a service, instead of asking the real systemd and waiting."""
+
+    def begin(*arguments, **options):
+        systemd = Systemd(*arguments, **options)
+        monkeypatch.setattr(unit, "properties", systemd.properties)
+        monkeypatch.setattr(unit, "time", systemd)
+        monkeypatch.setattr(unit.AnsibleModule, "run_command", lambda _, command: (0, f"what {command[0]} has\n", ""))
+        return systemd
+
+    return begin
+
+
+@pytest.mark.parametrize(
+    ("lives", "told", "waited"),
+    [
+        ([LONG], {}, 5.0),  # it has just been started
+        ([LONG], {"now": 3600.0}, 0.0),
+        ([60.0] * 9 + [LONG], {"now": 3600.0}, 0.0),  # restarted, and long ago
+        ([0.0, LONG], {}, 7.0),  # it lacked something at its first start
+        (LOOP, {"Type": "oneshot"}, 0.0),
+        (LOOP, {"ConditionResult": "no", "ActiveState": "inactive"}, 0.0),
+        ([LONG], {"ActiveState": "activating", "SubState": "start"}, 30.0),  # it takes its time
+    ],
+)
+def test_a_service_that_stays_up_is_no_alarm(run, live, lives, told, waited):
+    systemd = live(lives, **told)
+    assert "failed" not in run()[0]
+    assert systemd.now - told.get("now", 0.0) == pytest.approx(waited, abs=0.3)
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize(
+    ("service", "restarts"),
+    [
+        ({"lives": LOOP}, 1),
+        ({"lives": LOOP, "now": 101.0}, 51),
+        ({"lives": [1.0] * 1000, "restart_sec": 0.1, "now": 100.5}, 92),  # seen while it runs
+        ({"lives": [0.0, LONG], "restart_sec": 3600.0}, 0),  # nor will it be for long
+    ],
+)
+def test_a_service_that_does_not_stay_up_fails_the_task(run, live, service, restarts, check):
+    live(**service)
+    result, _ = run(check=check)
+    assert result["failed"]
+    assert "nginx.service doesn't stay up: it ended with status 3 (" in result["msg"]
+    assert f"; restarts: {restarts})." in result["msg"]
+    assert result["msg"].endswith("\nwhat journalctl has")
+
+
+def test_what_a_start_comes_to_is_seen_by_the_run_that_makes_it(run, live, systemctl):
+    live([0.0], restart_sec=0.0, now=1.0)  # it has failed, and nobody restarts it
+    assert "failed" not in run(check=True)[0]
+    assert "nginx.service doesn't stay up" in run()[0]["msg"]
+    assert systemctl == [("start", "nginx.service")] * 2
+
+
+def test_a_service_that_has_secrets_shows_no_journal(run, live, tmp_path):
+    live(LOOP)
+    result, _ = run({"path": str(tmp_path / "env"), "secret_content": "PASSWORD=correct horse battery"})
+    assert result["msg"].endswith("run this again; 'journalctl --unit nginx.service' on the host says more.")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,67 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether a service stays up, and how it ended. Pure: what ``systemctl show`` says in, a verdict or words out.
+
+systemd calls one that dies at every start "activating", and starts it again: neither its state nor the success of
+``systemctl start`` tells it from one that runs.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+
+PROPERTIES = (
+    "Type",
+    "ActiveState",
+    "SubState",
+    "ConditionResult",
+    "NRestarts",
+    "Result",
+    "ExecMainCode",
+    "ExecMainStatus",
+    "ActiveEnterTimestampMonotonic",
+)
+# Seconds that a service has to have run, to count as one that stays up
+SETTLED = 5
+# SIGCHLD's codes for a process that a signal has ended, without or with a dump
+KILLED = ("2", "3")
+
+
+def is_to_stay(unit: str, seen: Mapping[str, str]) -> bool:
+    """Whether the unit is one that runs on once it is started, and may be started on this host."""
+    return unit.endswith(".service") and seen.get("Type") != "oneshot" and seen.get("ConditionResult") != "no"
+
+
+def is_to_be_restarted(seen: Mapping[str, str]) -> bool:
+    """Whether it has ended, and systemd waits before it starts it again."""
+    return seen.get("SubState", "").startswith("auto-restart")
+
+
+def times_ended(seen: Mapping[str, str]) -> int:
+    """How often it has ended by itself since somebody started it, as long as it comes back."""
+    # systemd counts the restarts, of which the last may be due yet; "auto-restart-queued" is counted already
+    return int(seen.get("NRestarts") or 0) + (seen.get("SubState") == "auto-restart")
+
+
+def verdict(seen: Mapping[str, str], ended_before: int, now: float) -> bool | None:
+    """True for a service that has run for long enough, False for one that has ended since, or for good, else None.
+
+    ``ended_before`` is the number of times that it had ended when it was first looked at: once is no loop, for what it
+    lacked may be there at the next start. ``now`` has the seconds of the clock that systemd has its times from.
+    """
+    if seen["ActiveState"] in ("inactive", "failed") or times_ended(seen) > ended_before:
+        return False
+    since = int(seen["ActiveEnterTimestampMonotonic"] or 0) / 1e6
+    return True if seen["ActiveState"] == "active" and now - since >= SETTLED else None
+
+
+def how_it_ended(seen: Mapping[str, str]) -> str:
+    """How it ended, in words: its status or signal as far as systemd knows it, and how often it was started again."""
+    code, status = seen.get("ExecMainCode", "0"), int(seen.get("ExecMainStatus") or 0)
+    if code in KILLED:
+        words = f"signal {status} ({signal.strsignal(status)}) ended it"
+    elif code != "0":
+        words = f"it ended with status {status}"
+    else:
+        words = "it ended"
+    return f"{words} (result: {seen.get('Result')}; restarts: {seen.get('NRestarts')})"

@@ -1,0 +1,45 @@
+"""Words for how a service ended; test_unit.py and the scenario service_units have the verdict."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.ouseful.coursevm.plugins.module_utils.stays_up import how_it_ended, is_to_stay, times_ended
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        ({"ExecMainCode": "1", "ExecMainStatus": "3", "Result": "exit-code"}, "it ended with status 3"),
+        ({"ExecMainCode": "1", "ExecMainStatus": "0", "Result": "success"}, "it ended with status 0"),
+        ({"ExecMainCode": "2", "ExecMainStatus": "9", "Result": "oom-kill"}, "signal 9 (Killed) ended it"),
+        ({"ExecMainCode": "3", "ExecMainStatus": "11"}, "signal 11 (Segmentation fault) ended it"),
+        ({"ExecMainCode": "2", "ExecMainStatus": "35"}, "signal 35 (Real-time signal 1) ended it"),
+        ({"ExecMainCode": "0", "ExecMainStatus": "0"}, "it ended"),  # before its own program, or it runs again
+    ],
+)
+def test_how_it_ended(seen, words):
+    told = how_it_ended({"Result": "exit-code", "NRestarts": "7", **seen})
+    assert told == f"{words} (result: {seen.get('Result', 'exit-code')}; restarts: 7)"
+
+
+@pytest.mark.parametrize(
+    ("sub_state", "times"), [("running", 2), ("auto-restart", 3), ("auto-restart-queued", 2), ("start-pre", 2)]
+)
+def test_an_end_is_counted_once(sub_state, times):
+    assert times_ended({"NRestarts": "2", "SubState": sub_state}) == times
+
+
+@pytest.mark.parametrize(
+    ("unit", "seen", "to_stay"),
+    [
+        ("a.service", {"Type": "exec"}, True),
+        ("a.service", {"Type": "forking", "ConditionResult": "yes"}, True),
+        ("a.service", {"Type": "oneshot"}, False),
+        ("a.service", {"Type": "exec", "ConditionResult": "no"}, False),
+        ("a.timer", {}, False),
+        ("a.mount", {"Type": "tmpfs"}, False),
+    ],
+)
+def test_what_is_to_stay(unit, seen, to_stay):
+    assert is_to_stay(unit, seen) == to_stay
