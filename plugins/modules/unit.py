@@ -66,6 +66,31 @@ options:
         description: Mode of the file.
         type: raw
         default: "0644"
+  directories: &directories
+    description:
+      - Directories that a file of the unit has root make or give away, as C(tmpfiles.d) does. They are not made here.
+      - The call fails, before it changes anything, when another than root could put a link in the place of one of them,
+        because a directory above it is not root's alone, or will not be.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Where it is.
+        type: path
+        required: true
+      owner:
+        description: Owner that it gets.
+        type: str
+        default: root
+      group:
+        description: Group that it gets.
+        type: str
+        default: root
+      mode:
+        description: Mode that it gets, octal figures.
+        type: str
+        default: "0755"
   reads: &reads
     description:
       - Other files that the service reads when it starts. It is restarted when one of them is newer than its start.
@@ -93,6 +118,7 @@ options:
     suboptions:
       name: {<<: *name, required: true}
       files: *files
+      directories: *directories
       reads: *reads
       on_change: *on_change
       state: *state
@@ -141,6 +167,7 @@ actions:
 """
 
 import os
+import re
 import shlex
 import tempfile
 import time
@@ -152,6 +179,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import stays_up
 from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Done, read
+from ansible_collections.ouseful.coursevm.plugins.module_utils.roots_own import Directory, look, others_directory
 from ansible_collections.ouseful.coursevm.plugins.module_utils.services import is_newer, properties
 
 FILE = {
@@ -164,6 +192,12 @@ FILE = {
     "group": {"type": "str", "default": "root"},
     "mode": {"type": "raw", "default": "0644"},
 }
+DIRECTORY = {
+    "path": {"type": "path", "required": True},
+    "owner": {"type": "str", "default": "root"},
+    "group": {"type": "str", "default": "root"},
+    "mode": {"type": "str", "default": "0755"},
+}
 UNIT = {
     "name": {"type": "str"},
     "files": {
@@ -174,6 +208,7 @@ UNIT = {
         "required_if": [("state", "present", ("content", "secret_content"), True)],
         "mutually_exclusive": [("content", "secret_content")],
     },
+    "directories": {"type": "list", "elements": "dict", "default": [], "options": DIRECTORY},
     "reads": {"type": "list", "elements": "path", "default": []},
     "on_change": {"type": "str", "choices": ["restart", "reload"], "default": "restart"},
     "state": {"type": "str", "choices": ["started", "restarted", "stopped"], "default": "started"},
@@ -377,6 +412,29 @@ class Files:
             self.done.note(f"set owner, group and mode of {file['path']}")
 
 
+def check_directories(module: Module) -> None:
+    """Fail when a directory that root is to give away could be another than the one that is meant."""
+    directories = [directory for unit in module.units for directory in unit["directories"]]
+    to_be: dict[str, Directory] = {}
+    for one in directories:
+        path, mode = one["path"], one["mode"]
+        if not re.fullmatch("[0-7]{3,4}", mode):
+            module.fail_json(msg=f"directories: {path} has the mode {mode}. Give three or four octal figures.")
+        to_be[os.path.normpath(path)] = Directory(one["owner"], one["group"], int(mode, 8))
+    for path in (one["path"] for one in directories):
+        refused = f"directories: {path} is refused and nothing was changed:"
+        try:
+            other = others_directory(path, lambda at: to_be.get(at) or look(at))
+        except OSError as error:
+            module.fail_json(msg=f"{refused} {error.strerror}.")
+        if other:
+            above, attributes = other
+            module.fail_json(
+                msg=f"{refused} {above} is not root's alone ({attributes}), so a link in its place would have "
+                "root give away any directory of the host. Name one below directories that root alone can write to."
+            )
+
+
 class Unit:
     """A unit on this host, and what there is to do about it."""
 
@@ -470,6 +528,7 @@ def main() -> None:
     # A secret that is shown whole is hidden by Ansible; what refuses a file may quote one line of it
     module.no_log_values.update(secret_lines(files.files))
     os.umask(0o077)
+    check_directories(module)
     changed = files.ensure()
     units = [Unit(module, done, wanted) for wanted in module.units]
     for unit in units:

@@ -331,6 +331,38 @@ def test_a_service_that_has_secrets_shows_no_journal(run, live, tmp_path):
     assert result["msg"].endswith("run this again; 'journalctl --unit nginx.service' on the host says more.")
 
 
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize(
+    ("directories", "said"),
+    [
+        (
+            [{"path": "/tmp/a"}],
+            "/tmp/a is refused and nothing was changed: /tmp is not root's alone (owner root, group root",
+        ),
+        (
+            [{"path": "/srv/a/b"}, {"path": "/srv/a/", "owner": "ada"}],
+            "/srv/a is not root's alone (owner ada, group root",
+        ),
+        ([{"path": "/srv/a/b"}, {"path": "/srv/a", "group": "users", "mode": "0770"}], "group users, mode 0770)"),
+        ([{"path": "/srv/a", "mode": "457z"}], "/srv/a has the mode 457z"),
+    ],
+)
+def test_a_directory_that_a_link_could_stand_for_is_refused_before_anything_changes(
+    run, tmp_path, directories, said, check
+):
+    file = {"path": str(tmp_path / "one"), "content": "new"}
+    told = [{"name": "one", "files": [file]}, {"name": "two", "files": [], "directories": directories}]
+    assert said in run(units=told, check=check)[0]["msg"]
+    assert not (tmp_path / "one").exists()
+
+
+def test_a_directory_that_is_roots_is_taken(run):
+    assert (
+        "failed"
+        not in run(units=[{"name": "one", "files": [], "directories": [{"path": "/srv/a", "owner": "ada"}]}])[0]
+    )
+
+
 @pytest.mark.parametrize(
     ("units", "said"),
     [
