@@ -15,6 +15,7 @@ description:
     the server has no user yet, with a password that is made on the host and stays there, in a file that only root may
     read.
   - Whether a password is right is found by logging in with it, so that an unchanged password is no change.
+  - The host's log gets no argument.
 requirements:
   - pymongo 3.11 or newer, on the host
 options:
@@ -89,6 +90,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Done, write
+from ansible_collections.ouseful.coursevm.plugins.module_utils.quiet import QuietModule
 
 try:
     import pymongo
@@ -261,7 +263,7 @@ def ensure(module: AnsibleModule) -> list[Action]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = QuietModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     if pymongo is None:
         module.fail_json(msg=missing_required_lib("pymongo"))
     wrong = faults(module.params["users"])

@@ -13,7 +13,8 @@ description:
   - Makes users and databases and keeps them as declared. What isn't named is left alone, and nothing is ever dropped.
   - Works through C(psql), as the system user V(postgres) on the server's socket, so that it needs no library and no
     password.
-  - Passwords are turned into SCRAM verifiers before they reach the server, whose log can't have them then. A verifier
+  - The host's log gets no argument. Passwords are turned into SCRAM verifiers before they reach the server, whose log
+    can't have them then. A verifier
     that is there is compared with the password, so that an unchanged password is no change.
 options:
   users:
@@ -111,6 +112,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Done
+from ansible_collections.ouseful.coursevm.plugins.module_utils.quiet import QuietModule
 
 ARGUMENTS = {
     "users": {
@@ -131,7 +133,7 @@ ARGUMENTS = {
             "name": {"type": "str", "required": True},
             "owner": {"type": "str", "required": True},
             "locale": {"type": "str", "default": "C.UTF-8"},
-            "seed": {"type": "str", "no_log": True},  # no secret, but too much for the host's log
+            "seed": {"type": "str", "no_log": True},  # no secret, but too much to be shown with -vvv
         },
     },
     "cluster": {"type": "str", "default": ""},
@@ -334,7 +336,7 @@ def psql(module: AnsibleModule, sql: str, database: str = "postgres", user: str 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = QuietModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     observed = json.loads(psql(module, LOOK))
     wrong = faults(module.params["users"], module.params["databases"], set(observed["users"]))
     if wrong:

@@ -18,6 +18,7 @@ description:
     ones, and for every name that resolves to one of them when the request is made.
   - Shows who asked for what, and whether it was refused, when it is asked for first.
   - Ends, too, when the Ansible that started it has ended for whatever reason.
+  - This machine's log gets no argument.
 requirements:
   - Squid with its helper basic_ncsa_auth
   - ip (iproute2), setpriv (util-linux)
@@ -109,7 +110,7 @@ requests:
 import signal
 import traceback
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import missing_required_lib
 
 try:
     from passlib.hash import sha512_crypt
@@ -120,6 +121,7 @@ except ImportError:
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.egress import Egress, EgressError
 from ansible_collections.ouseful.coursevm.plugins.module_utils.progress import teller
+from ansible_collections.ouseful.coursevm.plugins.module_utils.quiet import QuietModule
 from ansible_collections.ouseful.coursevm.plugins.module_utils.squid import Client, mistakes
 
 ARGUMENTS = {
@@ -149,7 +151,7 @@ def end(*_: object) -> None:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = QuietModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     if IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("passlib"), exception=IMPORT_ERROR)
     given = module.params

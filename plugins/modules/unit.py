@@ -175,10 +175,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.ouseful.coursevm.plugins.module_utils import stays_up
 from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Done, read
+from ansible_collections.ouseful.coursevm.plugins.module_utils.quiet import QuietModule
 from ansible_collections.ouseful.coursevm.plugins.module_utils.roots_own import Directory, look, others_directory
 from ansible_collections.ouseful.coursevm.plugins.module_utils.services import is_newer, properties
 
@@ -285,16 +284,13 @@ def beside(path: str, which: str) -> str:
     return os.path.join(directory, f".{name}.{which}")
 
 
-class Module(AnsibleModule):
-    """Logs no arguments.
+class Module(QuietModule):
+    """The module, with its units."""
 
-    Ansible logs a list as Python writes it. In that a secret with a line break or a quote looks another than it is, so
-    that Ansible doesn't find it and leaves it in.
-    """
-
-    def log(self, msg: str, log_args: dict[str, Any] | None = None) -> None:
-        """Log a message; one that comes with the arguments is replaced."""
-        super().log(msg if log_args is None else f"Invoked for {', '.join(unit['name'] for unit in self.units)}")
+    @property
+    def subjects(self) -> list[str]:
+        """The units' names."""
+        return [unit["name"] for unit in self.units]
 
     @property
     def units(self) -> list[dict[str, Any]]:

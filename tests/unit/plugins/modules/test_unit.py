@@ -91,7 +91,7 @@ def run(monkeypatch, capsys, tmp_path, systemctl):
     owner = {"owner": pwd.getpwuid(os.getuid()).pw_name, "group": grp.getgrgid(os.getgid()).gr_name}
     monkeypatch.setattr(unit, "properties", lambda *_: systemd)
     logged = []
-    monkeypatch.setattr(unit.AnsibleModule, "_log_to_syslog", lambda _, message: logged.append(message))
+    monkeypatch.setattr(unit.Module, "_log_to_syslog", lambda _, message: logged.append(message))
     monkeypatch.setattr("ansible.module_utils.basic.has_journal", False)
 
     def run_module(*files, units=None, check=False):
