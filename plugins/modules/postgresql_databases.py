@@ -69,7 +69,9 @@ options:
     default: ""
 attributes:
   check_mode:
-    description: Predicts truthfully what would be done.
+    description:
+      - Predicts truthfully what would be done.
+      - Where the server doesn't run, since a task before would start it, a warning says that nothing is predicted.
     support: full
   diff_mode:
     description: Shows what is done, in words, without passwords.
@@ -316,17 +318,22 @@ def plan(wanted: dict[str, list[dict[str, Any]]], observed: dict[str, Any], salt
     return actions
 
 
-def psql(module: AnsibleModule, sql: str, database: str = "postgres", user: str = ADMINISTRATOR) -> str:
-    """Run SQL; ends the module when it fails."""
-    command = ["runuser", "-u", "postgres", "--", "psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align"]
-    command += ["--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse", f"--dbname={database}", f"--username={user}"]
-    guarded = GUARDED if user == ADMINISTRATOR else ""
+def run(module: AnsibleModule, *command: str, data: str | None = None) -> tuple[int, str, str]:
+    """Run a client of PostgreSQL as the server's own user; its status, output and errors."""
     environment = {"PGCLIENTENCODING": "UTF8"}
     if module.params["cluster"]:
         environment["PGCLUSTER"] = module.params["cluster"]
-    status, output, errors = module.run_command(
-        command, data=f"{guarded}{sql}\n\\echo {END}\n", cwd="/", environ_update=environment
+    return module.run_command(
+        ["runuser", "-u", "postgres", "--", *command], data=data, cwd="/", environ_update=environment
     )
+
+
+def psql(module: AnsibleModule, sql: str, database: str = "postgres", user: str = ADMINISTRATOR) -> str:
+    """Run SQL; ends the module when it fails."""
+    command = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]
+    command += ["--set=VERBOSITY=terse", f"--dbname={database}", f"--username={user}"]
+    guarded = GUARDED if user == ADMINISTRATOR else ""
+    status, output, errors = run(module, *command, data=f"{guarded}{sql}\n\\echo {END}\n")
     output, end, _ = output.rpartition(END)
     if status or not end:
         reason = errors.strip() or "psql ended early, as it does at an empty statement."
@@ -334,18 +341,30 @@ def psql(module: AnsibleModule, sql: str, database: str = "postgres", user: str 
     return output
 
 
+def observe(module: AnsibleModule) -> dict[str, Any] | None:
+    """What the server has; None in check mode where it doesn't run."""
+    if module.check_mode and run(module, "pg_isready", "--quiet")[0]:
+        return None
+    return json.loads(psql(module, LOOK))
+
+
 def main() -> None:
     """Run the module."""
     module = QuietModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    observed = json.loads(psql(module, LOOK))
-    wrong = faults(module.params["users"], module.params["databases"], set(observed["users"]))
+    users, databases = module.params["users"], module.params["databases"]
+    observed = observe(module)
+    known = set(observed["users"]) if observed else {database["owner"] for database in databases}
+    wrong = faults(users, databases, known)
     if wrong:
         module.fail_json(msg=" ".join(wrong))
-    actions = plan(module.params, observed, [os.urandom(16) for _ in module.params["users"]])
+    done = Done()
+    if observed is None:
+        module.warn("PostgreSQL doesn't run. What there is to do about users and databases is known when it runs.")
+        module.exit_json(**done.result())
+    actions = plan(module.params, observed, [os.urandom(16) for _ in users])
     if not module.check_mode:
         for (database, user), group in groupby(actions, key=lambda action: (action.database, action.user)):
             psql(module, "\n".join(action.sql for action in group), database, user)
-    done = Done()
     for action in actions:
         done.note(action.words)
     module.exit_json(**done.result())
