@@ -14,10 +14,14 @@ description:
   - For that it has an administrator of its own, C(coursevm), who may manage users and nothing else. He is made while
     the server has no user yet, with a password that is made on the host and stays there, in a file that only root may
     read.
+  - Whoever is on the host could make the first user, where the server allows that at all. So the administrator is made
+    with O(service) stopped and the server on a socket that root and the server's own user can reach, nobody else. The
+    service itself is best run with the server's parameter C(enableLocalhostAuthBypass) set to V(false).
   - Whether a password is right is found by logging in with it, so that an unchanged password is no change.
   - The host's log gets no argument.
 requirements:
   - pymongo 3.11 or newer, on the host
+  - systemd, setpriv (util-linux)
 options:
   users:
     description: The users.
@@ -50,13 +54,23 @@ options:
     description: File with the administrator's name and password.
     type: path
     default: /etc/coursevm/mongodb.json
+  service:
+    description: Unit of the server.
+    type: str
+    default: mongod
+  config:
+    description: The server's configuration.
+    type: path
+    default: /etc/mongod.conf
   timeout:
     description: Seconds to wait until the server answers.
     type: int
     default: 60
 attributes:
   check_mode:
-    description: Predicts what would be done. Where the administrator is still to be made, it takes users for missing.
+    description:
+      - Predicts what would be done. Where the administrator is still to be made, it takes users for missing.
+      - Where the server doesn't answer, since a task before would start it, a warning says that nothing is predicted.
     support: full
   diff_mode:
     description: Shows what is done, in words, without passwords.
@@ -83,14 +97,22 @@ actions:
 
 import json
 import os
+import pwd
 import secrets
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Done, write
 from ansible_collections.ouseful.coursevm.plugins.module_utils.quiet import QuietModule
+from ansible_collections.ouseful.coursevm.plugins.module_utils.services import properties
 
 try:
     import pymongo
@@ -112,11 +134,15 @@ ARGUMENTS = {
     },
     "port": {"type": "int", "default": 27017},
     "credentials": {"type": "path", "default": "/etc/coursevm/mongodb.json"},
+    "service": {"type": "str", "default": "mongod"},
+    "config": {"type": "path", "default": "/etc/mongod.conf"},
     "timeout": {"type": "int", "default": 60},
 }
 ADMINISTRATOR = "coursevm"
 UNAUTHORIZED = 13
 AUTHENTICATION_FAILED = 18
+# Seconds that a check waits: nothing has just been started for it
+SHORT = 5
 
 
 @dataclass(frozen=True)
@@ -177,14 +203,20 @@ class Server:
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
+        self.address = f"127.0.0.1:{module.params['port']}"
+        self.timeout = min(SHORT, module.params["timeout"]) if module.check_mode else module.params["timeout"]
 
-    def client(self, name: str | None = None, password: str | None = None, database: str = "admin"):
-        """A client, logged in as the user, or as nobody."""
+    def client(
+        self, name: str | None = None, password: str | None = None, database: str = "admin", address: str | None = None
+    ):
+        """A client, logged in as the user, or as nobody. The address may be that of a socket."""
         login = {"username": name, "password": password, "authSource": database} if name else {}
-        wait = self.module.params["timeout"] * 1000
         # Of one server, whatever set of replicas it believes to be in
         return pymongo.MongoClient(
-            "127.0.0.1", self.module.params["port"], directConnection=True, serverSelectionTimeoutMS=wait, **login
+            f"mongodb://{quote(address or self.address, safe=':')}",
+            directConnection=True,
+            serverSelectionTimeoutMS=self.timeout * 1000,
+            **login,
         )
 
     def accepts(self, name: str, password: str, database: str) -> bool:
@@ -220,8 +252,54 @@ def read_credentials(path: str) -> dict[str, str] | None:
         return None
 
 
+@contextmanager
+def stopped(module: AnsibleModule) -> Iterator[None]:
+    """Have the service stopped meanwhile. Whatever comes of it, it is started afterwards."""
+    service = module.params["service"]
+    module.run_command(["systemctl", "stop", service], check_rc=True)
+    try:
+        yield
+    finally:
+        module.run_command(["systemctl", "start", service])  # where that fails, it doesn't answer whoever asks next
+
+
+@contextmanager
+def private_server(module: AnsibleModule) -> Iterator[str]:
+    """Run the server on a socket that only root and its own user can reach; the socket's path."""
+    account = pwd.getpwnam(properties(module, module.params["service"], ("User",))["User"] or "root")
+    command = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--init-groups", "--pdeathsig=TERM"]
+    command += ["mongod", "--config", module.params["config"], "--setParameter", "enableLocalhostAuthBypass=true"]
+    with (
+        tempfile.TemporaryDirectory(prefix="coursevm-mongodb-", dir="/run") as directory,
+        tempfile.TemporaryFile("w+") as said,
+    ):
+        os.chown(directory, account.pw_uid, account.pw_gid)
+        socket = os.path.join(directory, "mongod.sock")
+        with subprocess.Popen([*command, "--bind_ip", socket], cwd="/", stdout=said, stderr=said) as process:
+            try:
+                if not appears(socket, process, module.params["timeout"]):
+                    said.seek(0)
+                    module.fail_json(
+                        msg=f"config: mongod doesn't run with {module.params['config']}. Its log, or it, says why: "
+                        f"{said.read().strip()}"
+                    )
+                yield socket
+            finally:
+                process.terminate()
+
+
+def appears(path: str, process: subprocess.Popen, seconds: int) -> bool:
+    """Wait for what the process makes; whether it does, before it ends and within so many seconds."""
+    end = time.monotonic() + seconds
+    while not os.path.exists(path):
+        if process.poll() is not None or time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
+
+
 def make_administrator(module: AnsibleModule, server: Server, credentials: dict[str, str] | None) -> dict[str, str]:
-    """Make the administrator, which the server lets everyone on the host do while it has no user yet."""
+    """Make the administrator, which is possible without a login while the server has no user yet."""
     path = module.params["credentials"]
     if credentials is None:
         credentials = {"user": ADMINISTRATOR, "password": secrets.token_urlsafe(32)}
@@ -229,9 +307,10 @@ def make_administrator(module: AnsibleModule, server: Server, credentials: dict[
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
         write(path, json.dumps(credentials), mode=0o600)
     try:
-        server.client().admin.command(
-            "createUser", credentials["user"], pwd=credentials["password"], roles=["userAdminAnyDatabase"]
-        )
+        with stopped(module), private_server(module) as socket, server.client(address=socket) as client:
+            client.admin.command(
+                "createUser", credentials["user"], pwd=credentials["password"], roles=["userAdminAnyDatabase"]
+            )
     except pymongo_errors.OperationFailure as error:
         if error.code != UNAUTHORIZED:
             raise
@@ -276,7 +355,11 @@ def main() -> None:
         said = (error.details or {}).get("errmsg", f"code {error.code}")
         module.fail_json(msg=f"MongoDB refused: {said}. Mend it and run this again.")
     except pymongo_errors.PyMongoError as error:
-        module.fail_json(msg=f"port: no MongoDB server answers at 127.0.0.1:{module.params['port']}: {error}")
+        unanswered = f"port: no MongoDB server answers at 127.0.0.1:{module.params['port']}"
+        if not (module.check_mode and isinstance(error, pymongo_errors.ConnectionFailure)):
+            module.fail_json(msg=f"{unanswered}: {error}")
+        module.warn(f"{unanswered}. What there is to do about the users is known when it runs.")
+        actions = []
     done = Done()
     for action in actions:
         done.note(action.words)
