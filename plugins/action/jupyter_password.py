@@ -53,16 +53,25 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(missing_required_lib("libpass", reason="on the control machine"))
 
         # Without a hash, the module keeps the one that is there, and tells it
-        found = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
-        present = found.pop("present", "")
+        found, present = self._execute(arguments, task_vars)
         password_changed = False
         if not found.get("failed"):
             if password and not fits(str(password), present):
                 arguments["hashed_password"] = make_hash(str(password))
                 before = found.get("diff", {}).get("before", "")
-                found = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
-                found.pop("present", None)
+                found, _ = self._execute(arguments, task_vars)
                 if before:
                     found.get("diff", {})["before"] = before
             password_changed = arguments.get("hashed_password", present) != present
         return {**result, **found, "password_changed": password_changed}
+
+    def _execute(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> tuple[dict[str, t.Any], str]:
+        """Run the module; its result, and the hash that it found."""
+        # The hash is in what the connection gets, which that of SSH shows with -vvv
+        context = self._connection._play_context
+        censored, context.no_log = context.no_log, True
+        try:
+            found = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+        finally:
+            context.no_log = censored
+        return found, found.pop("present", "")

@@ -26,13 +26,13 @@ def config(tmp_path: pathlib.Path) -> pathlib.Path:
     return tmp_path / "etc" / "jupyter.json"
 
 
-def run(config: pathlib.Path, *options: str, **arguments: object) -> dict:
+def run(config: pathlib.Path, *options: str, variables: dict | None = None, **arguments: object) -> dict:
     """Run the module by `ansible`, and return its result; that no secret is printed is part of every test."""
     done = subprocess.run(
         [
             str(pathlib.Path(sys.executable).with_name("ansible")),
             *("localhost", "--inventory", "localhost,", "--connection", "local", "--one-line", "--diff", *options),
-            *("--extra-vars", json.dumps({"ansible_python_interpreter": sys.executable})),
+            *("--extra-vars", json.dumps({"ansible_python_interpreter": sys.executable, **(variables or {})})),
             *(
                 "--module-name",
                 "ouseful.coursevm.jupyter_password",
@@ -82,6 +82,26 @@ def test_set_keep_and_reset(config: pathlib.Path) -> None:
     assert stored(config) == before
     assert run(config, password="another horse")["changed"]
     assert verifies(config, "another horse") and not verifies(config, PASSWORD)
+
+
+def test_no_hash_is_shown_by_the_connection_that_shows_what_it_gets(
+    config: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    """The SSH connection does so with -vvv; in place of ssh, a script runs here what is to be run there."""
+    ssh = tmp_path / "ssh"
+    ssh.write_text('#!/bin/sh\nfor command; do :; done\nexec sh -c "$command"\n')
+    ssh.chmod(0o700)
+    over_ssh = {
+        "ansible_connection": "ssh",
+        "ansible_ssh_executable": str(ssh),
+        "ansible_ssh_retries": 0,
+        "ansible_pipelining": True,
+    }
+    for password in (PASSWORD, PASSWORD, "another horse"):
+        before = stored(config) if config.exists() else ""
+        result = run(config, "-vvv", variables=over_ssh, password=password)
+        assert result["password_changed"] == (stored(config) != before)
+    assert verifies(config, "another horse")
 
 
 def test_other_settings(config: pathlib.Path) -> None:
