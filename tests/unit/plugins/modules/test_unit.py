@@ -275,7 +275,7 @@ def live(monkeypatch):
         systemd = Systemd(*arguments, **options)
         monkeypatch.setattr(unit, "properties", systemd.properties)
         monkeypatch.setattr(unit, "time", systemd)
-        monkeypatch.setattr(unit.AnsibleModule, "run_command", lambda _, command: (0, f"what {command[0]} has\n", ""))
+        monkeypatch.setattr(unit.Module, "run_command", lambda _, command: (0, f"what {command[0]} has\n", ""))
         return systemd
 
     return begin
