@@ -11,7 +11,6 @@ What fails for one student is noted for that student and doesn't stop the others
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -26,9 +25,6 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Actio
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_instances import port_of, sorted_servers
 from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import GOALS, RECORDED, REQUESTS, next_status
 from ansible_collections.ouseful.coursevm.plugins.module_utils.waiting import OnTheWay, Outcome, Waiting
-
-# By how much the clocks of the cloud's services may differ.
-CLOCKS_APART = timedelta(seconds=1)
 
 
 def outcomes(state: CohortState, students: Iterable[str]) -> dict[str, Outcome]:
@@ -316,12 +312,13 @@ class Apply:
         else:
             body = REQUESTS[verb]
         path, recorded = f"/servers/{server.id}", RECORDED.get(verb, verb)
-        begun = self.cloud.now() - CLOCKS_APART
+        # What is older has changed the server since, or else it wouldn't be idle
+        last_change = moment(server.updated_at) if server.updated_at else self.cloud.now()
 
         def look() -> dict[str, Any] | None:
             listed = self.cloud.list("compute", f"{path}/os-instance-actions", "instanceActions")
             return next(
-                (one for one in listed if one["action"] == recorded and moment(one["start_time"]) >= begun), None
+                (one for one in listed if one["action"] == recorded and moment(one["start_time"]) >= last_change), None
             )
 
         create_once(self.cloud, "compute", f"{path}/action", body, look)

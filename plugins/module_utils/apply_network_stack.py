@@ -6,6 +6,7 @@ Neutron takes no lists of routers and of their interfaces, so the stacks are wor
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,7 +14,7 @@ from threading import Lock
 from typing import Any
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed
-from ansible_collections.ouseful.coursevm.plugins.module_utils.apply import appears, create_many, create_once
+from ansible_collections.ouseful.coursevm.plugins.module_utils.apply import LOOKS, appears, create_many, create_once
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError
 from ansible_collections.ouseful.coursevm.plugins.module_utils.concurrency import concurrently
 from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import NetworkStack
@@ -196,6 +197,8 @@ class Stack:
         body = {"name": self.desired.name, "description": self.marker, **body}
         made = create_once(self.cloud, "network", path, {key: body}, look)[key]
         # A lost request may still be at work after its repetition, unseen by all looks in between.
+        if was_lost:
+            time.sleep(LOOKS[0])
         if was_lost or not self._is_alone():
             lost = give_way(
                 self.cloud,
@@ -204,6 +207,8 @@ class Stack:
                 look=lambda: self.cloud.list("network", path, f"{key}s", query),
                 remove=lambda own_id: self.cloud.delete("network", f"{path}/{own_id}"),
             )
+            if lost and was_lost:  # the older one is perhaps what that request has made
+                return self.cloud.get("network", f"{path}/{lost[self.marker]}")[key]
             if lost:
                 raise CloudError(in_words(key.replace("_", " "), lost[self.marker]))
         return made

@@ -348,16 +348,16 @@ def _is_quota(status: int | None, text: str) -> bool:
 
 def _patiently(ask: Callable[[], Result], attempts: int) -> Result:
     """What ``ask`` returns; asked again, after growing pauses, as long as its error is a passing one."""
-    pause = 1.0
+    pause = least = 1.0
     for attempt in range(1, attempts + 1):
         try:
             return ask()
         except CloudError as error:
-            pause = max(pause, error.retry_after or 0)
+            pause = max(least, pause if error.retry_after is None else error.retry_after)
             if attempt == attempts or not error.passing or pause > LONGEST_PAUSE:
                 raise
         time.sleep(pause)
-        pause *= 2
+        pause, least = 2 * pause, 2 * least
     raise AssertionError("unreachable")
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -45,7 +45,7 @@ def declare(
 ) -> dict[str, Any]:
     """Make it so, or only plan it in check mode, and return what the module returns; ``msg`` when something failed.
 
-    ``leaving`` is given the ids of the servers whose removal was planned. Raises CloudError.
+    In check mode ``leaving`` is given the ids of the servers that would be gone. Raises CloudError.
     """
     state = observed.cohort(cloud, wanted)
     steps = plan(wanted, state)
@@ -58,7 +58,9 @@ def declare(
             may_be_missing |= set(wanted.security_groups or ())
         state = observed.rest_of_cohort(cloud, wanted, state, known, may_be_missing)
         steps = plan(wanted, state)
-    if leaving is not None:
+    # The plan's own refusals have no actions; those of before the plan are to have none either
+    steps = replace(steps, actions=tuple(action for action in steps.actions if action.student not in known.blocked))
+    if leaving is not None and options.check_mode:
         leaving |= {action.id for action in steps.actions if (action.verb, action.kind) == ("delete", "server")}
     others = undeclared_students(wanted, state)
     listed = [instance.student for instance in wanted.instances]

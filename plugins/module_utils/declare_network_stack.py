@@ -13,6 +13,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils import observed
 from ansible_collections.ouseful.coursevm.plugins.module_utils.apply_network_stack import Stack, apply
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud
 from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import NetworkStack
+from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import Known
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Plan, PlanError, merged
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_network_stack import plan
 from ansible_collections.ouseful.coursevm.plugins.module_utils.rivals import when_abandoned
@@ -25,9 +26,10 @@ def declare(
     check_mode: bool,
     concurrency: int,
     leaving: Collection[str] = (),
-) -> dict[str, Any]:
-    """Make it so, or only plan it in check mode, and return what the module returns; ``msg`` when something failed.
+) -> tuple[dict[str, Any], Known]:
+    """Make it so, or only plan it in check mode.
 
+    Returns what the module returns, with ``msg`` when something failed, and what it tells those who go on with it.
     ``leaving`` are ids of servers that count as removed already. What can't be done for one student doesn't stop the
     others. Raises CloudError, PlanError.
     """
@@ -45,19 +47,37 @@ def declare(
     if steps.actions and not check_mode:
         apply(cloud, stacks, concurrency)
     failed = [stack for stack in stacks if stack.error]
+    done = [action for stack in stacks for action in (map(str, stack.plan.actions) if check_mode else stack.done)]
     result = {
-        "changed": any(stack.done for stack in stacks) if failed else bool(steps.actions),
-        "actions": [str(action) for action in steps.actions],
+        # In the order of the plan, unless only a part of it was done
+        "actions": done if failed else [str(action) for action in steps.actions],
+        "changed": bool(done),
         "drift": [str(difference) for difference in steps.drift],
         "warnings": [str(difference) for difference in steps.drift],
         "diff": {"prepared": steps.in_words()},
         **_described(stacks),
     }
     if failed:
-        result["actions"] = [action for stack in stacks for action in stack.done]
         reasons = "; ".join(f"{stack.desired.name}: {stack.error}" for stack in failed)
         result["msg"] = f"{reasons.rstrip('.')}. Run again to go on with what is missing."
-    return result
+    return result, _known(stacks)
+
+
+def _known(stacks: Sequence[Stack]) -> Known:
+    """What the instances need of it; a group that failed is everybody's failure."""
+    networks, groups = {}, {}
+    for stack in stacks:
+        networks |= {one.name: one.id for one in observed.ours(stack.state.networks, stack.desired.cohort)}
+        groups |= {one.name: one.id for one in observed.ours(stack.state.security_groups, stack.desired.cohort)}
+    last = stacks[-1]
+    external = {last.desired.external_network: last.state.external_network_id}
+    blocked = {stack.desired.student: stack.error or stacks[0].error for stack in stacks[1:]}
+    return Known(
+        networks=networks,
+        external_networks={name: own_id for name, own_id in external.items() if own_id},
+        security_groups=groups,
+        blocked={student: error for student, error in blocked.items() if error},
+    )
 
 
 def _planned(cloud: Cloud, wanted: NetworkStack, state: observed.NetworkStackState) -> Stack:

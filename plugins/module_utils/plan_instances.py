@@ -13,7 +13,13 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils import desired as
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed as seen
 from ansible_collections.ouseful.coursevm.plugins.module_utils.faults import explain
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Action, Drift, Plan, clash
-from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import GOALS, RESIZED, SHELVED, next_status
+from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import (
+    GOALS,
+    RESIZED,
+    SHELVED,
+    TAKE_METADATA,
+    next_status,
+)
 
 ANEW = "it takes effect when the instance is made anew: remove it by name (state: absent) and run again"
 RESIZE = "it takes effect when the instance is resized by name (state: resized), which starts it anew"
@@ -234,13 +240,15 @@ class _Student:
         """Other security groups for the port; before the second look, which knows it, for the server."""
         names, port = self.state.names, self.port
         groups = names.security_groups if names else self.desired.security_groups
-        if groups is None or (names and not port):
+        if groups is None or (names and not port and not (groups == () and not self._is_built())):
             return []
         known = self.server.security_groups if self._is_built() else None
         if port.security_group_ids == names.security_group_ids if port else known == groups:
             return []
-        before = {"security_groups": known or (port.security_group_ids if port else None)}
-        facts = {"id": port.id if port else None, "before": before, "after": {"security_groups": groups}}
+        before = {"security_groups": known or (port.security_group_ids if port else ("default",))}
+        # What is being built may yet be made again, with another port
+        port_id = port.id if port and self._is_built() else None
+        facts = {"id": port_id, "before": before, "after": {"security_groups": groups}}
         return [self._action("change", "port", self.wanted.name, **facts)]
 
     def _metadata_changes(self) -> tuple[dict[str, str | None], dict[str, str]]:
@@ -252,8 +260,10 @@ class _Student:
         return {key: present.get(key) for key in after}, after
 
     def _takes_metadata(self) -> bool:
-        """Nova changes no metadata of a shelved server."""
-        return self.server.status not in SHELVED or self.desired.state == "started"
+        """Nova changes the metadata in few statuses; in those that these two states lead to."""
+        is_moved = self.desired.state in ("started", "resized") and bool(self._moves())
+        is_waited_for = self.desired.state in GOALS or self.server.status == "BUILD"
+        return is_moved or (self._heading if is_waited_for else self.server.status) in TAKE_METADATA
 
     def _is_rebuilt(self) -> bool:
         """Whether this plan rebuilds the server; what is being built anyway is not."""
@@ -323,7 +333,8 @@ class _Student:
         found = [self._differs(*fact) for fact in facts if fact[1] != fact[2]]
         before, after = self._metadata_changes()
         if after and not self._takes_metadata():
-            found.append(self._differs("metadata", before, after, "it takes effect when the instance is started"))
+            mend = f"Nova takes none of a server that is {self._heading}; run again when it is ACTIVE"
+            found.append(self._differs("metadata", before, after, mend))
         if self._has_no_port():
             mend = "somebody took its port away; attach one, or remove the instance by name and run again"
             found.append(self._differs("port", None, f"on {self._network}", mend))

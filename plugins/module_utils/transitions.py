@@ -9,6 +9,8 @@ from typing import Any
 
 SHELVED = ("SHELVED", "SHELVED_OFFLOADED")
 RESIZED = "VERIFY_RESIZE"
+# In which Nova takes other metadata (nova/compute/api.py).
+TAKE_METADATA = ("ACTIVE", "PAUSED", "SUSPENDED", "SHUTOFF")
 CONFIRM = "confirm"
 
 

@@ -165,7 +165,7 @@ class Waiting:
             if pace.elapsed > self.timeout:
                 for student, way in list(self.on_the_way.items()):
                     wanted = way.goal.statuses[0] if way.goal else "up"
-                    state = self._state_of(student)
+                    state = "; ".join(filter(None, (self._state_of(student), way.refusal)))
                     self._give_up(student, f"not {wanted} after {self.timeout} s ({state}); run again to wait on")
 
     def _leave_to_others(self, servers: dict[str, Server]) -> None:
@@ -211,6 +211,8 @@ class Waiting:
             return False
         self.outcomes[student].server = server
         status = server.status
+        if status == "REBUILD" and way.goal:
+            way.asked = way.asked or "rebuild"  # by a request whose answer was lost, or by another run
         if status == "ERROR" and not way.may_ask(status):
             self._handle_error(student, server)
         elif status == "BUILD" or (way.goal and way.is_underway(server)):
@@ -264,8 +266,11 @@ class Waiting:
                 way.started, way.leaving = time.monotonic(), False
         except CloudError as error:
             # Somebody else asked first, or the answer was lost: the next poll tells what became of it.
-            if way.goal and (error.status == 409 or error.lost):
+            asked_before = error.status == 409 or (error.status == 400 and verb == CONFIRM)
+            if way.goal and (asked_before or error.lost):
                 way.refusal = str(error)
+                if verb == CONFIRM:  # which Nova does without a sign until it is done
+                    way.asked = verb
             else:
                 self._give_up(student, f"{verb} server: {error}")
         else:

@@ -24,7 +24,7 @@ options:
     type: bool
     default: false
   security_groups:
-    description: Names or ids of the instances' security groups. The cohort's own when not given.
+    description: Names or ids of the instances' security groups, V([]) for none. The cohort's own when not given.
     type: list
     elements: str
   floating_ips:
@@ -152,8 +152,7 @@ def declare(
     """Network first, then the instances of those students who have one; the network of who is pruned goes last."""
     if not cohort.makes:
         return merged([], declare_instances.declare(cloud, cohort, options))
-    network = declare_stacks(cloud, stacks, options)
-    known = known_of(stacks, network)
+    network, known = declare_stacks(cloud, stacks, options)
     if "msg" in network and not known.blocked:
         return merged([network], None)
     leaving: set[str] = set()
@@ -163,8 +162,10 @@ def declare(
         return merged([network], instances)
     common = replace(stacks[0], present=False, has_group=False)
     gone = [replace(common, name=f"{common.name}-{one}", student=one, has_network=True) for one in pruned]
-    network["undeclared_students"] = []
-    return merged([network, attempted(lambda: declare_stacks(cloud, (common, *gone), options, leaving))], instances)
+    removal = attempted(lambda: declare_stacks(cloud, (common, *gone), options, leaving)[0])
+    left = {one["student"] for one in removal["students"] if one["error"]} if "students" in removal else set(pruned)
+    network["undeclared_students"] = sorted(left)
+    return merged([network, removal], instances)
 
 
 def remove(
@@ -179,21 +180,7 @@ def remove(
     is_shared = len(stacks) == 1
     if "msg" in instances or (is_shared and instances["undeclared_students"]):
         return merged([], instances)
-    return merged([attempted(lambda: declare_stacks(cloud, stacks, options, leaving))], instances)
-
-
-def known_of(stacks: Sequence[desired.NetworkStack], network: dict[str, Any]) -> observed.Known:
-    """What the result of the network stacks tells those who go on with it."""
-    there = [network, *network["students"]]
-    networks, routers = ([one[kind] for one in there if one.get(kind, {}).get("id")] for kind in ("network", "router"))
-    gateway = next((router["external_network_id"] for router in routers), None)
-    group = network["security_group"]
-    return observed.Known(
-        networks={one["name"]: one["id"] for one in networks},
-        external_networks={stacks[-1].external_network: gateway} if gateway else {},
-        security_groups={group["name"]: group["id"]} if group["id"] else {},
-        blocked={one["student"]: one["error"] for one in network["students"] if one["error"]},
-    )
+    return merged([attempted(lambda: declare_stacks(cloud, stacks, options, leaving)[0])], instances)
 
 
 def declare_stacks(
@@ -201,8 +188,8 @@ def declare_stacks(
     stacks: Sequence[desired.NetworkStack],
     options: declare_instances.Options,
     leaving: Collection[str] = (),
-) -> dict[str, Any]:
-    """Make the network stacks so; ``leaving`` are ids of servers that are gone, or in check mode would be."""
+) -> tuple[dict[str, Any], observed.Known]:
+    """Make the network stacks so; ``leaving`` are ids of servers that in check mode would be gone."""
     how = {"check_mode": options.check_mode, "concurrency": options.concurrency}
     return declare_network_stack.declare(cloud, stacks, leaving=leaving, **how)
 

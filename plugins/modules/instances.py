@@ -25,7 +25,9 @@ options:
     description: Name or id of the network. Where several have that name, the cohort's own is meant.
     type: str
   security_groups:
-    description: Names or ids of the security groups. Not compared when not given.
+    description:
+      - Names or ids of the security groups, V([]) for none.
+      - When not given, Nova gives new servers the project's C(default), and nothing is compared.
     type: list
     elements: str
   floating_network:

@@ -182,7 +182,7 @@ def main() -> None:
     with explained(module):
         wanted = desired.network_stacks(module.params)
         cloud = Cloud(module.params)
-        result = declare(cloud, wanted, check_mode=module.check_mode, concurrency=module.params["concurrency"])
+        result, _known = declare(cloud, wanted, check_mode=module.check_mode, concurrency=module.params["concurrency"])
         end(module, cloud, result)
 
 

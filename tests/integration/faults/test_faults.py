@@ -133,7 +133,7 @@ def test_changes_and_states(proxy, new_cohort, subtests, tell, kind):
             [
                 Step(cohort.stack(subnets=[{**cidr, "dns_nameservers": ["9.9.9.9"]}]), everything, 3),
                 Step(cohort.stack(subnets=[back], security_group_rules=opened), everything, 5),
-                Step(cohort.stack(subnets=[back]), everything, 5),
+                Step(cohort.stack(subnets=[back]), everything, 4),
                 Step(cohort.instances(*tagged, **changed), everything, 6),
                 Step(cohort.instances(*({**one, "metadata": {"course": "none"}} for one in tagged)), everything, 7),
                 Step(to("stopped"), everything, 1),

@@ -13,7 +13,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils import observed a
 from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import Owner
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_instances import sorted_servers
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_network_stack import DEFAULT_RULES
-from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import GOALS, SHELVED, next_status
+from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import GOALS, TAKE_METADATA, next_status
 
 _numbers = count(1)
 # Nova's API: from which statuses each request is taken, and where it leads.
@@ -231,7 +231,7 @@ def changed_server(state, action, kind):
         if server.owner.student != action.student:
             return server
         if kind == "metadata":
-            assert server.status not in SHELVED, "Nova changes no metadata of a shelved server"
+            assert server.status in TAKE_METADATA, f"Nova changes no metadata of a server that is {server.status}"
             return replace(server, metadata=tuple(sorted({**dict(server.metadata), **action.after}.items())))
         if kind == "port":
             return replace(server, security_groups=action.after["security_groups"])

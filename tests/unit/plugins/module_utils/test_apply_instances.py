@@ -394,6 +394,29 @@ def test_a_resize_that_an_interrupted_run_has_left_is_confirmed(server, pauses):
     assert asked(server) == [{"confirmResize": None}]
 
 
+@pytest.mark.parametrize("status", [400, 409])
+def test_a_resize_that_another_is_confirming_is_waited_for_and_not_asked_again(server, pauses, status):
+    """Nova calls it 400 when a confirmation is under way, and 409 when the server is locked."""
+    refused = (status, {"badRequest": {"message": "Instance has not been resized."}})
+    answers = [refused, TO_CONFIRM, TO_CONFIRM, poll(server_body("ada", **LARGE))]
+    outcome = move(server, "resized", *answers, status="VERIFY_RESIZE", body=LARGE)
+    assert (outcome.error, outcome.server.status) == (None, "ACTIVE")
+    assert len(asked(server)) == 1
+
+
+def test_a_confirmation_that_is_refused_for_good_is_told_with_the_reason(server, pauses):
+    locked = (409, {"conflictingRequest": {"message": "Instance server-ada is locked"}})
+    outcome = move(server, "resized", locked, TO_CONFIRM, status="VERIFY_RESIZE", body=LARGE, timeout=0)
+    assert "VERIFY_RESIZE" in outcome.error and "Instance server-ada is locked" in outcome.error
+
+
+def test_a_rebuild_that_is_seen_under_way_is_not_asked_for_though_nothing_tells_of_it(server, pauses):
+    rebuilding = poll(server_body("ada", "REBUILD", **{"OS-EXT-STS:task_state": "rebuild_spawning"}))
+    outcome = move(server, "rebuilt", (409, {"conflictingRequest": {"message": "busy"}}), rebuilding, UP_ADA)
+    assert outcome.error is None
+    assert len(asked(server)) == 1
+
+
 def test_a_resize_that_nova_gives_up_is_told_and_the_server_stays(server, pauses):
     same = poll(server_body("ada", **SMALL))
     outcome = move(server, "resized", ACCEPTED, RESIZING, same, ACCEPTED, same, body=SMALL)

@@ -118,6 +118,12 @@ def test_a_service_that_wants_no_pause_gets_growing_ones_all_the_same(server, pa
     assert pauses == [1, 2]
 
 
+def test_a_service_that_wants_the_same_pause_each_time_gets_it(server, pauses):
+    server.answers = [(429, {}, {"Retry-After": 61})] * 4 + [(200, {})]
+    login(server).get("network", "/networks/1")
+    assert pauses == [61] * 4
+
+
 def test_it_is_given_up_in_the_end_in_words(server, pauses):
     server.answers = [(503, "<html><h1>Service Unavailable</h1></html>")] * cloud.ATTEMPTS
     with pytest.raises(CloudError, match=r"HTTP 503 from the network service .*/networks\): Service Unavailable"):

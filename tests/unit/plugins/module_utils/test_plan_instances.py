@@ -488,6 +488,23 @@ def test_who_has_no_server_is_reported_and_gets_none_when_stopped():
     ]
 
 
+def test_metadata_waits_until_a_resize_is_confirmed():
+    tagged = replace(one().instances[0], metadata=(("course", "TM351"),))
+    resized = look(up(status="VERIFY_RESIZE"))
+    left = plan(replace(one(), instances=(tagged,)), resized)
+    assert (left.actions, [drift.field for drift in left.drift]) == ((), ["status", "metadata"])
+    done = plan(replace(one(state="resized"), instances=(tagged,)), resized)
+    assert [action.verb for action in done.actions] == ["confirm", "change"]
+
+
+def test_what_is_being_built_has_no_group_in_the_end_either():
+    names = replace(NAMES, security_group_ids=(), security_groups=())
+    building = replace(look(up(status="BUILD", security_groups=())), names=names)
+    for ports in ((), building.ports):
+        (change,) = plan(one(security_groups=()), replace(building, ports=ports)).actions
+        assert (change.kind, change.id, change.after) == ("port", None, {"security_groups": ()})
+
+
 def test_metadata_waits_until_a_shelved_server_is_started():
     tagged = replace(one().instances[0], metadata=(("course", "TM351"),))
     shelved = look(up(status="SHELVED_OFFLOADED"))
