@@ -97,11 +97,7 @@ actions:
 
 import json
 import os
-import pwd
 import secrets
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,6 +107,7 @@ from urllib.parse import quote
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Done, write
+from ansible_collections.ouseful.coursevm.plugins.module_utils.private_mongod import PrivateMongodError, private_mongod
 from ansible_collections.ouseful.coursevm.plugins.module_utils.quiet import QuietModule
 from ansible_collections.ouseful.coursevm.plugins.module_utils.services import properties
 
@@ -263,41 +260,6 @@ def stopped(module: AnsibleModule) -> Iterator[None]:
         module.run_command(["systemctl", "start", service])  # where that fails, it doesn't answer whoever asks next
 
 
-@contextmanager
-def private_server(module: AnsibleModule) -> Iterator[str]:
-    """Run the server on a socket that only root and its own user can reach; the socket's path."""
-    account = pwd.getpwnam(properties(module, module.params["service"], ("User",))["User"] or "root")
-    command = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--init-groups", "--pdeathsig=TERM"]
-    command += ["mongod", "--config", module.params["config"], "--setParameter", "enableLocalhostAuthBypass=true"]
-    with (
-        tempfile.TemporaryDirectory(prefix="coursevm-mongodb-", dir="/run") as directory,
-        tempfile.TemporaryFile("w+") as said,
-    ):
-        os.chown(directory, account.pw_uid, account.pw_gid)
-        socket = os.path.join(directory, "mongod.sock")
-        with subprocess.Popen([*command, "--bind_ip", socket], cwd="/", stdout=said, stderr=said) as process:
-            try:
-                if not appears(socket, process, module.params["timeout"]):
-                    said.seek(0)
-                    module.fail_json(
-                        msg=f"config: mongod doesn't run with {module.params['config']}. Its log, or it, says why: "
-                        f"{said.read().strip()}"
-                    )
-                yield socket
-            finally:
-                process.terminate()
-
-
-def appears(path: str, process: subprocess.Popen, seconds: int) -> bool:
-    """Wait for what the process makes; whether it does, before it ends and within so many seconds."""
-    end = time.monotonic() + seconds
-    while not os.path.exists(path):
-        if process.poll() is not None or time.monotonic() > end:
-            return False
-        time.sleep(0.1)
-    return True
-
-
 def make_administrator(module: AnsibleModule, server: Server, credentials: dict[str, str] | None) -> dict[str, str]:
     """Make the administrator, which is possible without a login while the server has no user yet."""
     path = module.params["credentials"]
@@ -306,11 +268,15 @@ def make_administrator(module: AnsibleModule, server: Server, credentials: dict[
         # Before he is made: a run that is interrupted in between would leave one whom nobody knows
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
         write(path, json.dumps(credentials), mode=0o600)
+    account = properties(module, module.params["service"], ("User",))["User"] or "root"
+    private = private_mongod(account, module.params["config"], module.params["timeout"])
     try:
-        with stopped(module), private_server(module) as socket, server.client(address=socket) as client:
+        with stopped(module), private as socket, server.client(address=socket) as client:
             client.admin.command(
                 "createUser", credentials["user"], pwd=credentials["password"], roles=["userAdminAnyDatabase"]
             )
+    except PrivateMongodError as error:
+        module.fail_json(msg=f"config: {error}")
     except pymongo_errors.OperationFailure as error:
         if error.code != UNAUTHORIZED:
             raise
