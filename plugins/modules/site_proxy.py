@@ -14,7 +14,8 @@ description:
   - Writes the files that make apt, pip, login shells and services use a permanent HTTP proxy, and removes those of them
     that are no longer wanted.
   - A login is written to files only that their owner may read. The rest of C(pip.conf) is left as it is.
-  - A service whose proxy has changed since it was started is restarted if it runs.
+  - A service whose proxy has changed since it was started is restarted if it runs, also when the run that changed it
+    was interrupted.
 options:
   url:
     description: C(http://host:port) of the proxy, without a login. Empty removes all that this module has written.
@@ -133,10 +134,16 @@ class SiteProxy:
         unwanted = {path for path in present if os.path.exists(path)} - {file.path for file in wanted}
         services = {self._service(path) for path in unwanted | {file.path for file in wanted}} - {""}
         moved = {self._service(file.path) for file in wanted if self._write(file)}
-        for path in sorted(unwanted):
+        # Those that a service reads go after its restart: until then they are what is known of it
+        read_by_services = sorted(path for path in unwanted if path == SERVICE or self._service(path))
+        moved |= {self._service(path) for path in read_by_services if self._silence(path)}
+        for path in sorted(unwanted.difference(read_by_services)):
             self._remove(path)
-            moved.add(self._service(path))
-        self._restart(services, moved)
+        self._restart(services, moved - {""})
+        for path in read_by_services:
+            self._remove(path)
+        if read_by_services:
+            self._systemctl("daemon-reload")
 
     @staticmethod
     def _service(path: str) -> str:
@@ -167,6 +174,13 @@ class SiteProxy:
                 self.done.note(f"set owner and mode of {file.path}")
         return differs
 
+    def _silence(self, path: str) -> bool:
+        """Have a service's drop-in that is to go say nothing any more; whether it said something."""
+        says = bool(self._service(path)) and read(path) != f"{MARK}\n"
+        if says and not self.module.check_mode:
+            write(path, f"{MARK}\n")
+        return says
+
     def _remove(self, path: str) -> None:
         self.done.note(f"remove {path}")
         if self.module.check_mode:
@@ -180,17 +194,29 @@ class SiteProxy:
 
     def _restart(self, services: set[str], moved: set[str]) -> None:
         """Restart the services that run with another proxy than they should."""
-        if moved - {""} and not self.module.check_mode:
-            self.module.run_command(["systemctl", "daemon-reload"], check_rc=True)
-        for service in sorted(services):
-            unit = f"{service}.service"
-            seen = properties(self.module, unit, ("ActiveState", STARTED))
-            newer = is_newer((SERVICE, DROP_IN.format(service)), seen[STARTED])
+        names = ("ActiveState", STARTED, "NeedDaemonReload", "DropInPaths")
+        seen = {service: properties(self.module, f"{service}.service", names) for service in sorted(services)}
+        unread = {service for service, its in seen.items() if self._is_unread(service, its)}
+        if unread - moved:
+            self.done.note("reload systemd")
+        if unread | moved:
+            self._systemctl("daemon-reload")
+        for service, its in seen.items():
+            newer = is_newer((SERVICE, DROP_IN.format(service)), its[STARTED])
             written = f"write {SERVICE}" in self.done.actions
-            if seen["ActiveState"] == "active" and (newer or written or service in moved):
-                self.done.note(f"restart {unit}")
-                if not self.module.check_mode:
-                    self.module.run_command(["systemctl", "try-restart", unit], check_rc=True)
+            if its["ActiveState"] == "active" and (newer or written or service in moved):
+                self.done.note(f"restart {service}.service")
+                self._systemctl("try-restart", f"{service}.service")
+
+    @staticmethod
+    def _is_unread(service: str, its: dict[str, str]) -> bool:
+        """Whether systemd knows another drop-in than there is. By itself it doesn't see one in a new directory."""
+        path = DROP_IN.format(service)
+        return its["NeedDaemonReload"] == "yes" or (path in its["DropInPaths"].split()) != os.path.exists(path)
+
+    def _systemctl(self, *words: str) -> None:
+        if not self.module.check_mode:
+            self.module.run_command(["systemctl", *words], check_rc=True)
 
 
 def main() -> None:
