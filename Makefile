@@ -116,10 +116,10 @@ integration/faults: $(TESTING) $(PROXY_VENV)/.installed
 faults: $(TESTING) $(PROXY_VENV)/.installed  ## Every fault at every request of a run on the dev cloud (`test` does a part; log: build/faults.log)
 	COURSEVM_FAULTS=all $(BIN)/pytest --numprocesses 3 --dist worksteal tests/integration/faults
 
-scale: $(TESTING)  ## The life of a cohort of 10 and of 50 students on the dev cloud (STUDENTS="…"; `test` does six)
+scale: $(TESTING)  ## The life of a cohort of 10 and of 50 students on the dev cloud (STUDENTS="…"; `test` does four)
 	for number in $(or $(STUDENTS),10 50); do \
 	  COURSEVM_STUDENTS=$$number $(BIN)/pytest tests/integration/engine/test_life_of_a_cohort.py \
-	    "tests/integration/engine/test_whole_cohort.py::test_many_come_and_go_in_one_call_within_the_budgets" || exit; \
+	    tests/integration/scale || exit; \
 	done
 
 sdk-matrix: $(TESTING)  ## With the oldest openstacksdk that is supported, the newest and one in between

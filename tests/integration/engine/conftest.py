@@ -16,6 +16,9 @@ import pytest
 
 from tests.integration.conftest import CLOUDS, REPOSITORY, USER_CLOUD
 
+# Seconds that the modules wait for an answer: less than the proxy's delay, more than the cloud ever needs.
+API_TIMEOUT = 12
+
 
 @dataclass
 class Run:
@@ -93,6 +96,32 @@ class Engine:
         assert process.returncode == 0, output
         assert "Traceback" not in output
         return Run([json.loads(file.read_text()) for file in files], output, time.monotonic() - started)
+
+    def call(self, task, proxy=None, check=False) -> dict:
+        """The result of one module, without a playbook; its requests go through ``proxy``.
+
+        It is run as `python -m`, which is what Ansible does in the end.
+        """
+        module, arguments = task
+        common = {"cloud": USER_CLOUD, "cohort": self.cohort, "_ansible_check_mode": check}
+        common |= {"api_timeout": API_TIMEOUT} if proxy else {}
+        unset = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+        process = subprocess.run(
+            [sys.executable, "-m", f"ansible_collections.ouseful.coursevm.plugins.modules.{module}"],
+            input=json.dumps({"ANSIBLE_MODULE_ARGS": common | arguments}),
+            env={
+                **unset,
+                **({"http_proxy": proxy.url} if proxy else {}),
+                "OS_CLIENT_CONFIG_FILE": str(CLOUDS),
+                "PYTHONPATH": str(REPOSITORY / ".ansible" / "collections"),
+            },
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert "Traceback" not in process.stdout + process.stderr, process.stdout + process.stderr
+        return json.loads(process.stdout)
 
     def _inventory(self) -> str:
         file = self.directory / "hosts.json"

@@ -85,11 +85,10 @@ def test_the_modes_of_a_subnet_are_reported_and_left(engine, stack):
 )
 def test_what_goes_out_is_as_declared(engine, stack, changes, left):
     task = declared(engine, **changes)
-    planned = engine.run(task, check=True).results[0]
-    result = engine.run(task).results[0]
+    planned, result = engine.call(task, check=True), engine.call(task)
     assert planned["actions"] == result["actions"]
     assert outgoing(engine) == left
-    assert not engine.run(task).results[0]["changed"]
+    assert not engine.call(task)["changed"]
 
 
 def test_a_way_out_that_nobody_declared_is_closed(engine, stack):
@@ -97,7 +96,7 @@ def test_a_way_out_that_nobody_declared_is_closed(engine, stack):
     group = network.find_security_group(engine.network, ignore_missing=False)
     facts = {"security_group_id": group.id, "direction": "egress", "ethertype": "IPv4"}
     network.create_security_group_rule(protocol="udp", port_range_min=53, port_range_max=53, **facts)
-    (result,) = engine.run(declared(engine)).results
+    result = engine.call(declared(engine))
     assert result["actions"] == ["delete rule egress udp 53 to anywhere (IPv4)"]
     assert outgoing(engine) == ["IPv4 None None", "IPv6 None None"]
 
@@ -105,8 +104,8 @@ def test_a_way_out_that_nobody_declared_is_closed(engine, stack):
 def test_a_gateway_that_a_router_has_is_reported_for_neutron_refuses_to_change_it(engine, stack):
     task = declared(engine, subnets=[{**SUBNETS[0], "gateway_ip": "10.78.0.254"}, SUBNETS[1]])
     for check in (True, False):
-        (result,) = engine.run(task, check=check).results
-        assert (result.get("failed"), result["changed"]) == (False, False)
+        result = engine.call(task, check=check)
+        assert (result.get("failed"), result["changed"]) == (None, False)
         assert "gateway_ip is 10.78.0.1, declared 10.78.0.254; Neutron doesn't change it" in result["drift"][0]
     with pytest.raises(ConflictException, match=r"10\.78\.0\.1 already in use"):
         engine.cloud.network.update_subnet(stack["subnets"][0]["id"], gateway_ip="10.78.0.254")

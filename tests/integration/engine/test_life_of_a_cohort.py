@@ -1,4 +1,4 @@
-"""From nothing to six students (or COURSEVM_STUDENTS) and back to nothing, in the order of the tests."""
+"""From nothing to four students (or COURSEVM_STUDENTS) and back to nothing, in the order of the tests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import pytest
 
 ONE = ["ada"]
-MANY = ["ada", *(f"s{number}" for number in range(1, int(os.environ.get("COURSEVM_STUDENTS", "6"))))]
+MANY = ["ada", *(f"s{number}" for number in range(1, int(os.environ.get("COURSEVM_STUDENTS", "4"))))]
 LAST = MANY[-1]
 # CONTRIBUTING: at most 2 N + 20 requests and the polls from nothing, at most 10 when all is as declared.
 UNCHANGED_BUDGET = 10
@@ -15,6 +15,10 @@ UNCHANGED_BUDGET = 10
 
 def cold_budget(count):
     return 2 * count + 20
+
+
+def teardown_budget(count):
+    return 2 * count + 15
 
 
 def show(name, run):
@@ -71,6 +75,7 @@ def test_made_from_nothing_then_unchanged_within_the_budgets(engine, students):
         return  # the tests below go on with it
     gone = engine.run(engine.instances(*students, state="absent"), engine.stack(state="absent"))
     assert failures(gone) == []
+    assert sum(result["requests"] - result["polls"] for result in gone.results) <= teardown_budget(len(students))
     assert not any(engine.remains().values())
 
 
@@ -97,7 +102,7 @@ def test_another_image_network_and_keypair_are_reported_and_left(engine, tmp_pat
     elsewhere, keypair = network.create_network(name=f"{engine.cohort}-net"), compute.create_keypair(name=engine.cohort)
     declared = {"image": other.name, "network": elsewhere.name, "key_name": keypair.name}
     try:
-        (result,) = engine.run(engine.instances(*MANY, **declared)).results
+        result = engine.call(engine.instances(*MANY, **declared))
     finally:
         compute.delete_keypair(keypair)
         network.delete_network(elsewhere)
@@ -206,6 +211,7 @@ def test_taken_down_to_nothing(engine):
     tasks = engine.instances("ada", "s1", state="absent"), engine.stack(state="absent")
     run = engine.run(*tasks)
     assert failures(run) == []
+    assert sum(result["requests"] - result["polls"] for result in run.results) <= teardown_budget(2)
     assert not any(engine.remains().values())
     again = engine.run(*tasks)
     assert [result["changed"] for result in again.results] == [False, False]

@@ -147,11 +147,15 @@ def test_a_rebuild_is_told_as_a_change_and_keeps_id_port_and_address(engine, coh
 def test_a_flavor_is_changed_when_asked_and_what_was_stopped_stays_so(engine, cohort):
     """m1.tiny has more memory than m1.nano."""
     ports = [engine.port_of(student) for student in STUDENTS]
-    engine.run(engine.instances("ada", state="started"), power(engine, "stopped", "grace"))
-    (drift,) = engine.run(engine.instances(*STUDENTS, flavor="m1.tiny")).results
+    engine.call(power(engine, "stopped", "grace"))
+    drift = engine.call(engine.instances(*STUDENTS, flavor="m1.tiny"))
     assert not drift["changed"]
     assert len([text for i in drift["instances"] for text in i["drift"] if "(state: resized)" in text]) == len(STUDENTS)
-    result, again = apply_and_repeat(engine, engine.instances(*STUDENTS, flavor="m1.tiny", state="resized"))
+    task = engine.instances(*STUDENTS, flavor="m1.tiny", state="resized")
+    planned, result, again = engine.call(task, check=True), engine.call(task), engine.call(task)
+    assert not result.get("failed"), result["msg"]
+    assert [i["actions"] for i in planned["instances"]] == [i["actions"] for i in result["instances"]]
+    assert not again["changed"]
     assert [i["actions"] for i in result["instances"]] == [
         [f"resize server {engine.cohort}-{student}: flavor m1.nano -> m1.tiny"] for student in STUDENTS
     ]
@@ -166,20 +170,19 @@ def test_a_resize_that_was_interrupted_is_confirmed(engine):
     compute, server = engine.cloud.compute, engine.server("ada")
     compute.resize_server(server, compute.find_flavor("m1.nano"))
     compute.wait_for_server(server, status="VERIFY_RESIZE", interval=1, wait=60)
-    (left,) = engine.run(engine.instances("ada")).results
+    left = engine.call(engine.instances("ada"))
     assert not left["changed"]
     assert "state: resized confirms the resize" in " ".join(left["instances"][0]["drift"])
-    result, _again = apply_and_repeat(engine, engine.instances("ada", state="resized"))
+    result = engine.call(engine.instances("ada", state="resized"))
     assert result["instances"][0]["actions"] == [f"confirm server {engine.cohort}-ada: status VERIFY_RESIZE -> ACTIVE"]
     assert engine.server("ada").status == "ACTIVE"
-    (grace,) = engine.run(engine.instances("grace", state="resized")).results
-    assert not grace.get("failed"), grace.get("msg")
+    assert not engine.call(engine.instances("grace", state="resized")).get("failed")
 
 
 def test_a_flavor_for_which_there_is_no_room_is_told_and_the_server_stays(engine, admin):
     huge = admin.compute.create_flavor(name=f"{engine.cohort}-huge", ram=1 << 30, vcpus=1, disk=3)
     try:
-        (result,) = engine.run(engine.instances("ada", flavor=huge.name, state="resized", retries=0)).results
+        result = engine.call(engine.instances("ada", flavor=huge.name, state="resized", retries=0))
     finally:
         admin.compute.delete_flavor(huge)
     assert result["failed_students"] == ["ada"]
@@ -189,13 +192,14 @@ def test_a_flavor_for_which_there_is_no_room_is_told_and_the_server_stays(engine
 
 def test_no_security_group_is_none(engine):
     task = engine.instances("ada", "mary", security_groups=[])
-    planned, run = engine.run(task, check=True), engine.run(task)
-    actions = {i["student"]: i["actions"] for i in run.results[0]["instances"]}
-    assert actions == {i["student"]: i["actions"] for i in planned.results[0]["instances"]}
+    planned, done = engine.call(task, check=True), engine.call(task)
+    actions = {i["student"]: i["actions"] for i in done["instances"]}
+    assert actions == {i["student"]: i["actions"] for i in planned["instances"]}
     assert actions["mary"][-1] == f"change port {engine.cohort}-mary: security_groups [default] -> []"
     assert [engine.cloud.network.get_port(engine.port_of(s)).security_group_ids for s in ("ada", "mary")] == [[], []]
-    assert not engine.run(task).results[0]["changed"]
-    engine.run(engine.instances("mary", state="absent"), engine.instances("ada"))
+    assert not engine.call(task)["changed"]
+    engine.call(engine.instances("mary", state="absent"))
+    engine.call(engine.instances("ada"))
 
 
 def test_an_interrupted_stop_is_gone_on_with(engine):

@@ -1,17 +1,11 @@
-"""Runs the modules as processes of their own, without a playbook, and counts what is on the cloud."""
+"""Runs the modules again until nothing changes, and counts what is on the cloud."""
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 
-from tests.integration.conftest import CLOUDS, REPOSITORY, USER_CLOUD
 from tests.integration.engine.conftest import Engine
 
-# Seconds that the modules wait for an answer: less than the proxy's delay, more than the cloud ever needs.
-API_TIMEOUT = 12
 # Whether everything is to be tried, or a part of it.
 ALL = os.environ.get("COURSEVM_FAULTS") == "all"
 STUDENTS = ["ada", "grace", "s1", *(["s2", "s3"] if ALL else [])]
@@ -21,30 +15,7 @@ INSTANCES = {"servers": len(STUDENTS), "ports": len(STUDENTS), "floating_ips": l
 
 
 class Direct(Engine):
-    """One cohort; a module is run as `python -m`, which is what Ansible does in the end."""
-
-    def call(self, task, proxy=None, check=False) -> dict:
-        """The result of one module, whose requests go through ``proxy``."""
-        module, arguments = task
-        common = {"cloud": USER_CLOUD, "cohort": self.cohort, "_ansible_check_mode": check}
-        common |= {"api_timeout": API_TIMEOUT} if proxy else {}
-        unset = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-        process = subprocess.run(
-            [sys.executable, "-m", f"ansible_collections.ouseful.coursevm.plugins.modules.{module}"],
-            input=json.dumps({"ANSIBLE_MODULE_ARGS": common | arguments}),
-            env={
-                **unset,
-                **({"http_proxy": proxy.url} if proxy else {}),
-                "OS_CLIENT_CONFIG_FILE": str(CLOUDS),
-                "PYTHONPATH": str(REPOSITORY / ".ansible" / "collections"),
-            },
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert "Traceback" not in process.stdout + process.stderr, process.stdout + process.stderr
-        return json.loads(process.stdout)
+    """One cohort."""
 
     def settle(self, task) -> list[str]:
         """Run until nothing changes any more, once or twice; what is wrong with that."""
