@@ -2,7 +2,7 @@
 
 What is made, changed, told another state, pruned and removed has the same fault at the same request of each run.
 COURSEVM_FAULTS=all does every fault at every request of each run, for five students. Otherwise some are done at one
-request of each run, for three.
+request of each run, for two.
 """
 
 from __future__ import annotations
