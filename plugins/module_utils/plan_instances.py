@@ -178,8 +178,7 @@ class _Student:
         if self.desired.floating_network and not self._has_no_port():
             steps += self._floating_ip_steps()
         if self._makes_server() and self.desired.security_groups == ():  # to Nova, no group is the default one
-            facts = {"before": {"security_groups": ("default",)}, "after": {"security_groups": ()}}
-            steps.append(self._action("change", "port", self.wanted.name, **facts))
+            steps.append(self._group_change(None, ("default",), ()))
         return steps
 
     def _has_no_port(self) -> bool:
@@ -240,16 +239,22 @@ class _Student:
         """Other security groups for the port; before the second look, which knows it, for the server."""
         names, port = self.state.names, self.port
         groups = names.security_groups if names else self.desired.security_groups
-        if groups is None or (names and not port and not (groups == () and not self._is_built())):
+        # A server that is being built has a port only later, with the default group when there is to be none
+        is_to_come = not self._is_built() and groups == ()
+        if groups is None or (names and not port and not is_to_come):
             return []
         known = self.server.security_groups if self._is_built() else None
         if port.security_group_ids == names.security_group_ids if port else known == groups:
             return []
-        before = {"security_groups": known or (port.security_group_ids if port else ("default",))}
+        before = known or (port.security_group_ids if port else ("default",))
         # What is being built may yet be made again, with another port
         port_id = port.id if port and self._is_built() else None
-        facts = {"id": port_id, "before": before, "after": {"security_groups": groups}}
-        return [self._action("change", "port", self.wanted.name, **facts)]
+        return [self._group_change(port_id, before, groups)]
+
+    def _group_change(self, port_id: str | None, before: tuple[str, ...], after: tuple[str, ...]) -> Action:
+        """Other security groups for the port, which without an id is looked up when the server is there."""
+        facts = {"id": port_id, "before": {"security_groups": before}, "after": {"security_groups": after}}
+        return self._action("change", "port", self.wanted.name, **facts)
 
     def _metadata_changes(self) -> tuple[dict[str, str | None], dict[str, str]]:
         """The declared metadata that differs, as it is and as it is to be; a rebuild sets it by itself."""
@@ -285,9 +290,11 @@ class _Student:
     def _is_bound(self, address: seen.FloatingIP) -> bool:
         if self._makes_server() or address.port_id is None:
             return False
-        if self.port or address.device_id is None:
-            return address.port_id == self.port.id if self.port else address.fixed_address in self.server.addresses
-        return address.device_id == self.server.id
+        if self.port:
+            return address.port_id == self.port.id
+        if address.device_id:
+            return address.device_id == self.server.id
+        return address.fixed_address in self.server.addresses
 
     def _floating_ip_steps(self) -> list[Action]:
         if any(self._is_bound(address) for address in self.addresses):
@@ -367,8 +374,10 @@ class _Student:
         kept = [address for address in self.addresses if self._is_bound(address)] or self.addresses
         found = []
         for address in kept[:1]:
-            here = (address.network_id, *(() if names else (address.owner.network,)))
-            known = (names.floating_network_id if names else wanted) in here
+            if names:
+                known = names.floating_network_id == address.network_id
+            else:
+                known = wanted in (address.owner.network, address.network_id)
             if not known:
                 mend = "its address would change; remove the instance by name and run again"
                 found.append(self._differs(f"network of floating IP {address.name}", address.network_id, wanted, mend))

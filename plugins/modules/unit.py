@@ -31,7 +31,7 @@ options:
     elements: dict
     default: []
     suboptions:
-      path:
+      path: &path
         description: Where it is.
         type: path
         required: true
@@ -75,10 +75,7 @@ options:
     elements: dict
     default: []
     suboptions:
-      path:
-        description: Where it is.
-        type: path
-        required: true
+      path: *path
       owner:
         description: Owner that it gets.
         type: str
