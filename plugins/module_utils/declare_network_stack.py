@@ -77,6 +77,7 @@ def _known(stacks: Sequence[Stack]) -> Known:
         external_networks={name: own_id for name, own_id in external.items() if own_id},
         security_groups=groups,
         blocked={student: error for student, error in blocked.items() if error},
+        undeclared=stacks[0].state.undeclared,
     )
 
 
@@ -106,13 +107,14 @@ def _age_of_unfinished(cloud: Cloud, stacks: list[Stack]) -> float:
 def _described(stacks: list[Stack]) -> dict:
     """The cohort's resources as the module returns them."""
     first, *own = stacks
+    declared = {stack.desired.student for stack in own}
     shared = _described_one(first)
     return {
         **shared,
         "students": [
             {"student": stack.desired.student, "error": stack.error, **_described_one(stack)} for stack in own
         ],
-        "undeclared_students": list(first.state.other_students),
+        "undeclared_students": sorted({one.owner.student for one in first.state.undeclared} - declared),
     }
 
 

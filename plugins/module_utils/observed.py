@@ -117,7 +117,7 @@ class NetworkStackState:
     routers: tuple[Router, ...] = ()
     security_groups: tuple[SecurityGroup, ...] = ()
     ports: tuple[Port, ...] = ()
-    other_students: tuple[str, ...] = ()  # of the cohort, who have a network and are not declared
+    undeclared: tuple[Network, ...] = ()  # of the cohort's students: those of others, and those of another name
 
 
 @dataclass(frozen=True)
@@ -142,13 +142,14 @@ class Names:
 class Known:
     """What is known before the instances are looked at: ids by name, and students for whom nothing can be done and why.
 
-    It spares the requests of a run that has just made their network.
+    It spares the requests of a run that has just made their network. ``undeclared`` are networks which are there, too.
     """
 
     networks: Mapping[str, str] = field(default_factory=dict)
     external_networks: Mapping[str, str] = field(default_factory=dict)
     security_groups: Mapping[str, str] = field(default_factory=dict)
     blocked: Mapping[str, str] = field(default_factory=dict)
+    undeclared: tuple[Network, ...] = ()  # as of NetworkStackState
 
 
 NOTHING_KNOWN = Known()
@@ -213,8 +214,7 @@ def network_stacks(cloud: Cloud, stacks: Sequence[NetworkStack]) -> list[Network
             [("/subnets", "subnets", query), ("/ports", "ports", query)],
             READERS,
         )
-    declared = {stack.student for stack in stacks}
-    others = {one.owner.student for one in all_own} - declared - {None} if len(stacks) > 1 else set()
+    undeclared = [one for one in all_own if one.owner.student and one.name not in names] if len(stacks) > 1 else []
     all_routers = [router(body) for body in routers]
     all_groups = tuple(security_group(body) for body in groups)
 
@@ -228,7 +228,7 @@ def network_stacks(cloud: Cloud, stacks: Sequence[NetworkStack]) -> list[Network
             routers=tuple(one for one in all_routers if one.name == stack.name and stack.has_network),
             security_groups=all_groups if stack.has_group else (),
             ports=tuple(port(body) for body in ports if body["network_id"] in within),
-            other_students=tuple(sorted(others)),
+            undeclared=tuple(undeclared),
         )
 
     return [of(stack) for stack in stacks]

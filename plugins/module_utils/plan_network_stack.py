@@ -19,7 +19,19 @@ DEFAULT_RULES = tuple(want.Rule("egress", ethertype, None, None, None, None) for
 def plan(desired: want.NetworkStack, state: seen.NetworkStackState) -> Plan:
     """Plan a network stack. Raises PlanError on name clashes, and on removing a network that is in use."""
     steps = _present(desired, state) if desired.present else _absent(desired, state)
-    return replace(steps, actions=tuple(replace(action, student=desired.student) for action in steps.actions))
+    renamed = [one for one in state.undeclared if desired.student and one.owner.student == desired.student]
+    return replace(
+        steps,
+        actions=tuple(replace(action, student=desired.student) for action in steps.actions),
+        drift=(*steps.drift, *(_of_another_name(network) for network in renamed)),
+    )
+
+
+def _of_another_name(network: seen.Network) -> Drift:
+    student = network.owner.student
+    name = network.name.removesuffix(f"-{student}")
+    mend = f"it stays; network_stack with state: absent, name: {name} and students: [{student}] removes it"
+    return Drift(f"network {network.name}", "presence", network.id, None, mend, student)
 
 
 def _present(desired: want.NetworkStack, state: seen.NetworkStackState) -> Plan:
@@ -198,6 +210,6 @@ def _absent(desired: want.NetworkStack, state: seen.NetworkStackState) -> Plan:
         Action("delete", "network", network.name, id=network.id, note="with its subnets") for network in networks
     ]
     # The networks of students who are not named stay, and need it.
-    groups = [] if state.other_students else seen.ours(state.security_groups, desired.cohort)
+    groups = [] if state.undeclared else seen.ours(state.security_groups, desired.cohort)
     actions += [Action("delete", "security group", group.name, id=group.id) for group in groups]
     return Plan(tuple(actions))

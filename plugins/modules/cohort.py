@@ -161,7 +161,11 @@ def declare(
     if not pruned:
         return merged([network], instances)
     common = replace(stacks[0], present=False, has_group=False)
-    gone = [replace(common, name=f"{common.name}-{one}", student=one, has_network=True) for one in pruned]
+    gone = [
+        replace(common, name=one.name, student=one.owner.student, has_network=True)
+        for one in known.undeclared
+        if one.owner.student in pruned
+    ]
     removal = attempted(lambda: declare_stacks(cloud, (common, *gone), options, leaving)[0])
     left = {one["student"] for one in removal["students"] if one["error"]} if "students" in removal else set(pruned)
     network["undeclared_students"] = sorted(left)

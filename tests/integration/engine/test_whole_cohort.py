@@ -94,6 +94,22 @@ def test_who_is_pruned_leaves_no_network_behind(engine):
     assert not engine.call(pruned)["changed"]
 
 
+def test_networks_of_an_earlier_name_are_reported_and_pruned(engine):
+    other = f"{engine.network}-x"
+    renamed = engine.call(whole(engine, "grace", name=other, **OWN))
+    assert not renamed.get("failed"), renamed["msg"]
+    assert renamed["undeclared_students"] == ["ada"]
+    both = engine.call(whole(engine, "ada", "grace", name=other, **OWN))
+    assert [text for text in both["warnings"] if text.startswith(f"network {engine.network}-ada: presence")]
+    pruned = engine.call(whole(engine, "grace", name=other, prune=True, **OWN))
+    assert not pruned.get("failed"), pruned["msg"]
+    assert pruned["undeclared_students"] == []
+    assert engine.remains()["networks"] == engine.remains()["routers"] == [f"{other}-grace"]
+    assert not engine.call(whole(engine, "grace", name=other, state="absent", **OWN)).get("failed")
+    assert not engine.call(engine.stack(students=["ada"], state="absent")).get("failed")
+    assert not any(engine.remains().values())
+
+
 def test_a_name_that_is_taken_stops_that_student_alone(engine):
     taken = engine.cloud.network.create_network(name=f"{engine.network}-zoe")
     try:

@@ -52,9 +52,9 @@ def test_nothing_is_done_to_the_server_of_a_student_who_has_no_network(server, p
     assert "~ rebuild" not in result["diff"]["prepared"]
 
 
-def test_check_mode_tells_what_is_done_for_the_others(server):
-    """The name of Ada's network is a stranger's."""
-    wanted = desired.network_stacks(
+def own_networks(*students, state="present"):
+    """The declaration of a network for each of them."""
+    return desired.network_stacks(
         {
             "cohort": "demo",
             "name": None,
@@ -62,10 +62,15 @@ def test_check_mode_tells_what_is_done_for_the_others(server):
             "subnets": None,
             "security_group_rules": None,
             "default_egress": None,
-            "state": "present",
-            "students": ["ada", "grace"],
+            "state": state,
+            "students": list(students),
         }
     )
+
+
+def test_check_mode_tells_what_is_done_for_the_others(server):
+    """The name of Ada's network is a stranger's."""
+    wanted = own_networks("ada", "grace")
     taken = {"id": "net-9", "name": "coursevm-demo-ada", "project_id": "p-1"}
     server.answers = [(200, {"networks": [taken, EXTERNAL], "routers": [], "security_groups": []})] * 3
     result, known = declare_network_stack.declare(login(server), wanted, check_mode=True, concurrency=1)
@@ -77,6 +82,23 @@ def test_check_mode_tells_what_is_done_for_the_others(server):
     ]
     assert "net-9" in result["msg"]
     assert (list(known.blocked), known.external_networks) == (["ada"], {"public": "ext-1"})
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_a_network_of_an_earlier_name_is_reported(server, state):
+    """It is Ada's, who is declared; Zoe, who isn't, has one, too."""
+    networks = [
+        {"id": f"net-{one}", "name": f"earlier-{one}", "project_id": "p-1", "description": marker("demo", one)}
+        for one in ("ada", "zoe")
+    ]
+    server.answers = [(200, {"networks": [*networks, EXTERNAL], "routers": [], "security_groups": []})] * 3
+    wanted = own_networks("ada", state=state)
+    result, known = declare_network_stack.declare(login(server), wanted, check_mode=True, concurrency=1)
+    (warning,) = result["warnings"]
+    assert warning.startswith("network earlier-ada: presence is net-ada, declared ")
+    assert "name: earlier and students: [ada]" in warning
+    assert result["undeclared_students"] == ["zoe"]
+    assert [one.name for one in known.undeclared] == ["earlier-ada", "earlier-zoe"]
 
 
 def test_another_gateway_that_is_still_to_come_stands_for_nothing_else(server):

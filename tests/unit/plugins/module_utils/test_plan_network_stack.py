@@ -256,10 +256,13 @@ def test_a_students_network_is_planned_like_the_cohorts_but_for_the_group(whole,
     assert plan(own, after).actions == ()
 
 
-@given(wanted_stacks, states(), st.sampled_from([(), ("grace",)]))
+OF_GRACE = seen.Network("n9", "demo-grace", Owner("demo", "grace"))
+
+
+@given(wanted_stacks, states(), st.sampled_from([(), (OF_GRACE,)]))
 def test_the_group_alone_is_planned_and_goes_with_the_last_network(whole, state, others):
     common = replace(whole, subnets=(), external_network=None, has_network=False)
-    state = seen.NetworkStackState(security_groups=state.security_groups, other_students=others)
+    state = seen.NetworkStackState(security_groups=state.security_groups, undeclared=others)
     steps = plan(common, state)
     assert {action.kind for action in steps.actions} <= {"security group", "rule"}
     after = model.apply_to_stack(common, state, steps)
