@@ -100,7 +100,8 @@ def test_networks_of_an_earlier_name_are_reported_and_pruned(engine):
     assert not renamed.get("failed"), renamed["msg"]
     assert renamed["undeclared_students"] == ["ada"]
     both = engine.call(whole(engine, "ada", "grace", name=other, **OWN))
-    assert [text for text in both["warnings"] if text.startswith(f"network {engine.network}-ada: presence")]
+    (difference,) = both["network_stack"]["drift"]
+    assert difference.startswith(f"network {engine.network}-ada: presence")
     pruned = engine.call(whole(engine, "grace", name=other, prune=True, **OWN))
     assert not pruned.get("failed"), pruned["msg"]
     assert pruned["undeclared_students"] == []
