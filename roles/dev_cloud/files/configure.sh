@@ -41,14 +41,14 @@ for path, text in json.load(sys.stdin).items():
     path.write_text(text)
     path.chmod(0o755 if path.parent.name == "sbin" else 0o644)
 '
-  for service in keystone glance placement nova neutron heat; do
+  for service in keystone glance placement nova neutron cinder heat; do
     chgrp -R $service /etc/$service
     chmod -R u=rwX,g=rX,o= /etc/$service
   done
   chmod 0600 $state/clouds.yaml
   # only now that nobody else can read the files
   while IFS='=' read -r name password; do
-    grep -rlZ "@${name}_password@" /etc/{coursevm,keystone,glance,placement,nova,neutron,heat} |
+    grep -rlZ "@${name}_password@" /etc/{coursevm,keystone,glance,placement,nova,neutron,cinder,heat} |
       xargs --null --no-run-if-empty sed -i --file=<(echo "s/@${name}_password@/$password/g")
   done <$state/passwords
   # keystone and placement stay under uwsgi, with as many processes as two cores can feed. One thread each: libraries of theirs
@@ -62,7 +62,7 @@ for path, text in json.load(sys.stdin).items():
 # systemd reads NAME-.service.d for every unit whose name begins with NAME-
 place_units() {
   local name
-  for name in keystone glance- placement- nova- neutron- heat-; do
+  for name in keystone glance- placement- nova- neutron- cinder- heat-; do
     install -D -m 0644 $lib/service.conf /etc/systemd/system/$name.service.d/coursevm.conf
   done
   for name in linuxbridge dhcp l3 metadata; do
@@ -93,7 +93,7 @@ create_databases() {
     for name in 127.0.0.1 localhost; do
       echo "CREATE USER coursevm@$name IDENTIFIED BY '$database_password'; GRANT ALL ON *.* TO coursevm@$name;"
     done
-    for name in keystone glance placement nova nova_api nova_cell0 neutron heat; do
+    for name in keystone glance placement nova nova_api nova_cell0 neutron cinder heat; do
       echo "CREATE DATABASE $name CHARACTER SET utf8mb3;"
     done
   } | mysql
@@ -108,9 +108,10 @@ fill_databases() {
     as neutron neutron-db-manage --config-file /etc/neutron/neutron.conf \
       --config-file /etc/neutron/plugins/ml2/ml2_conf.ini upgrade heads &>/var/log/neutron/db-sync.log
     as heat heat-manage db_sync
-    say "schemas of neutron and heat"
+    as cinder cinder-manage db sync
+    say "schemas of neutron, heat and cinder"
   ) &
-  local neutron_and_heat=$!
+  local others=$!
   as keystone keystone-manage db_sync
   as keystone keystone-manage fernet_setup --keystone-user keystone --keystone-group keystone
   as keystone keystone-manage credential_setup --keystone-user keystone --keystone-group keystone
@@ -126,7 +127,7 @@ fill_databases() {
   as glance glance-manage db_sync
   as placement placement-manage db sync
   say "schemas of nova, glance and placement"
-  wait $neutron_and_heat
+  wait $others
 }
 
 make_passwords

@@ -14,8 +14,8 @@ import sys
 import urllib.error
 import urllib.request
 
-# keystone, glance, placement, nova, neutron, heat
-API_PORTS = (5000, 9292, 8778, 8774, 9696, 8004)
+# keystone, glance, placement, nova, neutron, cinder, heat
+API_PORTS = (5000, 9292, 8778, 8774, 9696, 8776, 8004)
 
 
 def output(*command, timeout=30):

@@ -7,6 +7,7 @@ SERVICES = {
     'placement': ('placement', 'http://{}:8778'),
     'nova': ('compute', 'http://{}:8774/v2.1'),
     'neutron': ('network', 'http://{}:9696'),
+    'cinder': ('volumev3', 'http://{}:8776/v3/%(tenant_id)s'),
     'heat': ('orchestration', 'http://{}:8004/v1/%(tenant_id)s'),
 }
 

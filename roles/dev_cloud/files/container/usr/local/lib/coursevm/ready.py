@@ -12,6 +12,7 @@ import time
 import cloud
 
 AGENTS = {'neutron-linuxbridge-agent', 'neutron-dhcp-agent', 'neutron-l3-agent', 'neutron-metadata-agent'}
+SERVICES = {'nova-conductor', 'nova-scheduler', 'cinder-scheduler', 'cinder-volume'}
 
 
 def start_of_init():
@@ -34,13 +35,18 @@ def missing():
     connection = cloud.connect()
     list(connection.image.images(limit=1))
     list(connection.orchestration.stacks())
+    list(connection.block_storage.volumes(limit=1))
     wanted = {(agent, cloud.DECLARATION['hosts']['real']) for agent in AGENTS}
     wanted |= {('nova-compute', host) for host in cloud.DECLARATION['hosts'].values()}
-    wanted |= {(service, cloud.DECLARATION['hosts']['real']) for service in ('nova-conductor', 'nova-scheduler')}
+    wanted |= {(service, cloud.DECLARATION['hosts']['real']) for service in SERVICES}
     there = {(agent.binary, agent.host) for agent in connection.network.agents()
              if agent.is_alive and since_start(agent.last_heartbeat_at)}
     there |= {(service.binary, service.host) for service in connection.compute.services()
               if service.state == 'up' and service.updated_at and since_start(service.updated_at)}
+    # by the URL: Debian's openstacksdk has no call for it
+    there |= {(service['binary'], service['host'].partition('@')[0])
+              for service in connection.block_storage.get('/os-services').json()['services']
+              if service['state'] == 'up' and service['updated_at'] and since_start(service['updated_at'])}
     return [f'{binary} on {host}' for binary, host in sorted(wanted - there)]
 
 
