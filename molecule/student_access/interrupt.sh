@@ -1,12 +1,13 @@
 #!/bin/bash
-# interrupt.sh HOST EPHEMERAL_DIRECTORY: a run that closes the SSH port is killed before it can find that out, and the host reboots
-# before it has taken the change back.
+# interrupt.sh HOST EPHEMERAL_DIRECTORY: a run that moves the SSH port and closes the old one is killed before it can find that out,
+# and the host reboots before it has taken the change back.
 set -eu
+settings='{"Port": 2222, "PasswordAuthentication": false, "PermitRootLogin": false}'
 inside() { podman exec "$1" sh -c "$2"; }
 closed='nft list chain inet coursevm input 2>&1 | grep -q 2222'
 
 ansible-playbook --inventory "$2/inventory" converge.yml --extra-vars "molecule_ephemeral_directory=$2" \
-    --extra-vars student_access_firewall_ssh_port=2222 > "$2/interrupted.log" 2>&1 &
+    --extra-vars "{student_access_firewall_ssh_port: 2222, student_access_sshd_settings: $settings}" > "$2/interrupted.log" 2>&1 &
 run=$!
 until inside "$1" "$closed"; do
     kill -0 "$run" || { tail -n 20 "$2/interrupted.log"; exit 1; }
