@@ -102,6 +102,12 @@ def _put_away(image: Mapping[str, Any], servers: int) -> Action | None:
     if image.get("os_hidden"):
         return None
     before = {"name": image["name"], "os_hidden": False}
-    after = {"name": f"{image['name']} {image['created_at']}", "os_hidden": True}
     why = f"{servers} servers run from it" if servers else f"others may use it, visibility {image['visibility']}"
-    return Action("hide", "image", image["name"], id=image["id"], before=before, after=after, note=f"replaced, {why}")
+    return Action(
+        "hide", "image", image["name"], id=image["id"], before=before, after=hidden(image), note=f"replaced, {why}"
+    )
+
+
+def hidden(image: Mapping[str, Any]) -> dict[str, Any]:
+    """What an earlier generation is given so that it is found by its id only."""
+    return {"name": f"{image['name']} {image['created_at']}", "os_hidden": True}

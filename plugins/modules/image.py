@@ -125,6 +125,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_image import
     GENERATION_OF,
     Image,
     current,
+    hidden,
     is_own,
     is_settled,
     plan,
@@ -220,8 +221,14 @@ def upload(cloud: Cloud, wanted: Image, filename: str, disk_format: str) -> str:
     return image_id
 
 
-def apply(cloud: Cloud, wanted: Image, actions: Any, parameters: dict[str, Any]) -> None:
-    """Carry out the steps of a plan in their order. Raises CloudError, OSError."""
+def apply(
+    cloud: Cloud, wanted: Image, actions: Any, parameters: dict[str, Any], images: list[dict[str, Any]]
+) -> list[str]:
+    """Carry out the steps of a plan for these ``images`` in their order.
+
+    Returns warnings. Raises CloudError, OSError.
+    """
+    warnings = []
     for action in actions:
         if action.verb == "upload":
             uploaded = upload(cloud, wanted, parameters["filename"], parameters["disk_format"])
@@ -231,8 +238,19 @@ def apply(cloud: Cloud, wanted: Image, actions: Any, parameters: dict[str, Any])
             change(cloud, action.id, dict(action.after))
     # last: what goes wrong here is mended by the next replacement
     for action in actions:
-        if action.verb == "delete":
+        if action.verb != "delete":
+            continue
+        try:
             cloud.delete("image", f"/images/{action.id}")
+        except CloudError as error:
+            # Protected, or a volume is a clone of it: it mustn't keep the name, which is the other's now
+            earlier = next((image for image in images if image["id"] == action.id), None)
+            if not wanted.present or error.status not in (403, 409) or not earlier:
+                raise
+            if not earlier.get("os_hidden"):
+                change(cloud, action.id, hidden(earlier))
+            warnings.append(f"{action.name} ({action.id}) can't be deleted yet and stays hidden: {error}")
+    return warnings
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
@@ -241,16 +259,19 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     cloud = Cloud(module.params)
     images, servers = observe(cloud, wanted)
     planned = plan(wanted, images, cloud.project_id, servers)
+    warnings = []
     if planned.actions and not module.check_mode:
-        apply(cloud, wanted, planned.actions, module.params)
+        warnings += apply(cloud, wanted, planned.actions, module.params, images)
         # Who uploaded at the same time has made a second one
         images, servers = observe(cloud, wanted)
-        apply(cloud, wanted, plan(wanted, images, cloud.project_id, servers).actions, module.params)
+        again = plan(wanted, images, cloud.project_id, servers)
+        warnings += apply(cloud, wanted, again.actions, module.params, images)
     return {
         "changed": bool(planned.actions),
         "image": dict((wanted.present and current(wanted, images, cloud.project_id)) or {}),
         "actions": [{"verb": action.verb, "name": action.name, "id": action.id} for action in planned.actions],
         "requests": cloud.requests,
+        "warnings": warnings,
         "diff": {"prepared": planned.in_words()},
     }
 
