@@ -16,7 +16,8 @@ options:
   name:
     description:
       - Name of the network, the router and the security group. V(coursevm-COHORT) when not given.
-      - What was made under another name stays. Before a change, remove it with O(state=absent) and the earlier name.
+      - What was made under another name stays; its networks are reported. Before a change, remove it with
+        O(state=absent) and the earlier name.
     type: str
   external_network:
     description: Name or id of the external network that the router is connected to. No router when not given.

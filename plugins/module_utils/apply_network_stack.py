@@ -21,6 +21,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import Ne
 from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import NetworkStackState, narrowed, ours
 from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import marker
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Action, Plan
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_network_stack import rule_changes
 from ansible_collections.ouseful.coursevm.plugins.module_utils.rivals import ABANDONED_AFTER, give_way, in_words
 
 
@@ -178,6 +179,9 @@ class Stack:
                 self.error = self.error or f"{action.verb} {action.kind} {action.name}: {error}"
             else:
                 self.done += map(str, batch)
+            if (action.verb, action.kind) == ("create", "security group") and not self.error:
+                # What Neutron puts into a new group is up to who runs the cloud
+                actions = list(rule_changes(self.desired, self._own("security_groups").rules))
 
     def _own(self, collection: str) -> Any:
         return ours(getattr(self.state, collection), self.desired.cohort)[0]
@@ -280,11 +284,7 @@ class Stack:
         return observed.security_group(answer["security_group"])
 
     def _delete_rule(self, action: Action) -> None:
-        # A new group's own rules have no id in the plan.
-        rules = self._own("security_groups").rules
-        found = [action.id] if action.id else [rule_id for rule_id, rule in rules if rule == action.before["rule"]]
-        for rule_id in found:
-            self.cloud.delete("network", f"/security-group-rules/{rule_id}")
+        self.cloud.delete("network", f"/security-group-rules/{action.id}")
 
     def _detach_subnet(self, action: Action) -> None:
         path = f"/routers/{action.before['router_id']}/remove_router_interface"

@@ -48,9 +48,10 @@ def declare(
         apply(cloud, stacks, concurrency)
     failed = [stack for stack in stacks if stack.error]
     done = [action for stack in stacks for action in (map(str, stack.plan.actions) if check_mode else stack.done)]
+    planned = [str(action) for action in steps.actions]
     result = {
-        # In the order of the plan, unless only a part of it was done
-        "actions": done if failed else [str(action) for action in steps.actions],
+        # In the order of the plan where that is what was done
+        "actions": planned if sorted(done) == sorted(planned) else done,
         "changed": bool(done),
         "drift": [str(difference) for difference in steps.drift],
         "warnings": [str(difference) for difference in steps.drift],
@@ -107,14 +108,14 @@ def _age_of_unfinished(cloud: Cloud, stacks: list[Stack]) -> float:
 def _described(stacks: list[Stack]) -> dict:
     """The cohort's resources as the module returns them."""
     first, *own = stacks
-    declared = {stack.desired.student for stack in own}
+    declared = {None, *(stack.desired.student for stack in own)}
     shared = _described_one(first)
     return {
         **shared,
         "students": [
             {"student": stack.desired.student, "error": stack.error, **_described_one(stack)} for stack in own
         ],
-        "undeclared_students": sorted({one.owner.student for one in first.state.undeclared} - declared),
+        "undeclared_students": sorted({one.owner.student for one in first.state.undeclared} - declared) if own else [],
     }
 
 

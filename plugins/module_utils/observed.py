@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import quote
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError
 from ansible_collections.ouseful.coursevm.plugins.module_utils.concurrency import concurrently
@@ -101,6 +102,7 @@ class Server(Resource):
     availability_zone: str | None = None
     key_name: str | None = None
     config_drive: bool = False
+    volumes: tuple[tuple[str, bool], ...] = ()  # id, and whether it is deleted with the server
     created_at: str = ""
     updated_at: str = ""  # ISO 8601, UTC, by the cloud's clock
     launched: bool = True  # whether it ever ran, so that there may be a student's work on it
@@ -117,7 +119,7 @@ class NetworkStackState:
     routers: tuple[Router, ...] = ()
     security_groups: tuple[SecurityGroup, ...] = ()
     ports: tuple[Port, ...] = ()
-    undeclared: tuple[Network, ...] = ()  # of the cohort's students: those of others, and those of another name
+    undeclared: tuple[Network, ...] = ()  # of the cohort: of students not declared, and those of another name
 
 
 @dataclass(frozen=True)
@@ -180,15 +182,14 @@ def ours(resources: Iterable[Any], cohort: str) -> list[Any]:
 def network_stacks(cloud: Cloud, stacks: Sequence[NetworkStack]) -> list[NetworkStackState]:
     """Look at everything called as the declaration says, and at the subnets and ports of the cohort's own networks.
 
-    Where students have networks of their own all networks are listed, to see the undeclared students', too.
+    All networks are listed, to see those of the cohort that are not declared, too.
     """
-    first, names = stacks[0], {stack.name for stack in stacks}
+    first, names = stacks[0], {stack.name for stack in stacks if stack.has_network}
     external_name = next((stack.external_network for stack in stacks if stack.external_network), None)
-    named = {"name": [name for name in (first.name, external_name) if name]} if len(stacks) == 1 else {}
     found_networks, routers, groups = concurrently(
         lambda look: cloud.list("network", *look),
         [
-            ("/networks", "networks", named),
+            ("/networks", "networks"),
             ("/routers", "routers", {"project_id": cloud.project_id, **narrowed("name", names)}),
             ("/security-groups", "security_groups", {"project_id": cloud.project_id, "name": first.name}),
         ],
@@ -214,7 +215,7 @@ def network_stacks(cloud: Cloud, stacks: Sequence[NetworkStack]) -> list[Network
             [("/subnets", "subnets", query), ("/ports", "ports", query)],
             READERS,
         )
-    undeclared = [one for one in all_own if one.owner.student and one.name not in names] if len(stacks) > 1 else []
+    undeclared = [one for one in all_own if one.name not in names]
     all_routers = [router(body) for body in routers]
     all_groups = tuple(security_group(body) for body in groups)
 
@@ -237,7 +238,7 @@ def network_stacks(cloud: Cloud, stacks: Sequence[NetworkStack]) -> list[Network
 def narrowed(key: str, values: Iterable[str]) -> dict[str, list[str]]:
     """A query for these values alone; for all there are when so many don't fit into a URL."""
     values = sorted(values)
-    return {key: values} if sum(len(key) + len(value) + 2 for value in values) < QUERY_LENGTH else {}
+    return {key: values} if sum(len(key) + len(quote(value)) + 2 for value in values) < QUERY_LENGTH else {}
 
 
 def cohort(cloud: Cloud, desired: Cohort) -> CohortState:
@@ -287,14 +288,15 @@ def server_ids(cloud: Cloud, cohort_name: str) -> set[str]:
 def servers(cloud: Cloud, cohort_name: str, changed_since: str | None = None) -> tuple[Server, ...]:
     """The cohort's servers, in one request, and one more for each that is in ERROR without a reason.
 
-    With ``changed_since`` (as in Server.updated_at) those alone that have changed since; who is gone is not among them,
-    since Nova forgets the tags. Nova's list leaves out the fault of a server that never got a host: it is in a cell of
-    its own.
+    With ``changed_since`` (as in Server.updated_at) those alone that have changed since. Who is gone is never among
+    them: Nova forgets the tags, unless it keeps deleted servers for a while. Nova's list leaves out the fault of a
+    server that never got a host: it is in a cell of its own.
     """
     query = {"tags": ",".join(tags(cohort_name))}
     if changed_since:
         query["changes-since"] = changed_since
-    bodies = cloud.list("compute", "/servers/detail", "servers", query)
+    found = cloud.list("compute", "/servers/detail", "servers", query)
+    bodies = [body for body in found if body["status"] not in ("DELETED", "SOFT_DELETED")]
     unexplained = [body for body in bodies if body["status"] == "ERROR" and not body.get("fault")]
     answers = concurrently(
         lambda body: cloud.get("compute", f"/servers/{body['id']}", missing_ok=True), unexplained, READERS
@@ -324,19 +326,25 @@ def ports(cloud: Cloud, server_ids: Collection[str]) -> tuple[Port, ...]:
     return tuple(one for one in found if one.device_id in server_ids)
 
 
+def images_for(cloud: Cloud, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """The images that the project can use, as Glance tells them: an administrator is shown every project's."""
+    found = cloud.list("image", "/images", "images", query)
+    return [body for body in found if body.get("visibility") != "private" or body["owner"] == cloud.project_id]
+
+
 def image_id(cloud: Cloud, wanted: str) -> str:
     """Id of the one usable image with that id or name."""
     found = []
     if UUID_PATTERN.fullmatch(wanted):
         found = [body] if (body := cloud.get("image", f"/images/{wanted}", missing_ok=True)) else []
-    found = found or cloud.list("image", "/images", "images", {"name": wanted})
+    found = found or images_for(cloud, {"name": wanted})
     active = [body for body in found if body["status"] == "active"]
     if found and not active:
         raise CloudError(
             f"Image '{wanted}' ({found[0]['id']}) is {found[0]['status']}, not active: wait or upload it again."
         )
     if not active:
-        raise CloudError(unknown("image", wanted, [body["name"] for body in cloud.list("image", "/images", "images")]))
+        raise CloudError(unknown("image", wanted, [body["name"] for body in images_for(cloud)]))
     if len(active) > 1:
         listed = ", ".join(f"{body['id']} of {body['created_at']}" for body in active)
         raise CloudError(f"{len(active)} images are called '{wanted}': {listed}. Give an id, or hide the old one.")
@@ -544,6 +552,10 @@ def server(body: dict[str, Any]) -> Server:
         availability_zone=body.get("OS-EXT-AZ:availability_zone"),
         key_name=body.get("key_name"),
         config_drive=bool(body.get("config_drive")),
+        volumes=tuple(
+            (volume["id"], volume["delete_on_termination"])
+            for volume in body.get("os-extended-volumes:volumes_attached") or ()
+        ),
         created_at=body.get("created", ""),
         updated_at=body.get("updated") or "",
         launched=bool(body.get("OS-SRV-USG:launched_at")),

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,23 +12,31 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils import observed a
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Action, Drift, Plan, PlanError, chosen
 
 IPV6_MODES = ("ipv6_ra_mode", "ipv6_address_mode")
-# What Neutron puts into every new group.
+# What Neutron puts into every new group, unless an administrator has changed that.
 DEFAULT_RULES = tuple(want.Rule("egress", ethertype, None, None, None, None) for ethertype in ("IPv4", "IPv6"))
 
 
 def plan(desired: want.NetworkStack, state: seen.NetworkStackState) -> Plan:
     """Plan a network stack. Raises PlanError on name clashes, and on removing a network that is in use."""
     steps = _present(desired, state) if desired.present else _absent(desired, state)
-    renamed = [one for one in state.undeclared if desired.student and one.owner.student == desired.student]
     return replace(
         steps,
         actions=tuple(replace(action, student=desired.student) for action in steps.actions),
-        drift=(*steps.drift, *(_of_another_name(network) for network in renamed)),
+        drift=(*steps.drift, *(_left_over(network) for network in state.undeclared if _reports(desired, network))),
     )
 
 
-def _of_another_name(network: seen.Network) -> Drift:
+def _reports(desired: want.NetworkStack, network: seen.Network) -> bool:
+    """Whether the undeclared network is this stack's to report; students who aren't declared are reported as such."""
+    if desired.student or not desired.has_network:
+        return network.owner.student == desired.student and (desired.has_network or desired.has_group)
+    return True
+
+
+def _left_over(network: seen.Network) -> Drift:
     student = network.owner.student
+    if not student:
+        return _undeclared(f"network {network.name}", network.id)
     name = network.name.removesuffix(f"-{student}")
     mend = f"it stays; network_stack with state: absent, name: {name} and students: [{student}] removes it"
     return Drift(f"network {network.name}", "presence", network.id, None, mend, student)
@@ -167,7 +175,11 @@ def _plan_security_group(desired: want.NetworkStack, state: seen.NetworkStackSta
     group = chosen("security group", desired.name, state.security_groups, desired.cohort)
     if group is None:
         actions.append(Action("create", "security group", desired.name))
-    present = group.rules if group else tuple((None, rule) for rule in DEFAULT_RULES)
+    actions += rule_changes(desired, group.rules if group else tuple((None, rule) for rule in DEFAULT_RULES))
+
+
+def rule_changes(desired: want.NetworkStack, present: Collection[tuple[str | None, want.Rule]]) -> Iterator[Action]:
+    """From the rules of a group (id, rule) to those that are declared."""
     wanted = dict(desired.rules)
     # Outgoing traffic is as open as Neutron makes it unless something is declared about it.
     is_open = desired.default_egress
@@ -177,13 +189,12 @@ def _plan_security_group(desired: want.NetworkStack, state: seen.NetworkStackSta
         wanted = dict.fromkeys(DEFAULT_RULES, "") | wanted
     for rule_id, rule in present:
         if rule not in wanted:
-            actions.append(Action("delete", "rule", str(rule), id=rule_id, before={"rule": rule}))
+            yield Action("delete", "rule", str(rule), id=rule_id, before={"rule": rule})
     there = {rule for _rule_id, rule in present}
     for rule, description in wanted.items():
         if rule not in there:
-            actions.append(
-                Action("create", "rule", str(rule), after={"rule": rule, "description": description}, note=description)
-            )
+            facts = {"rule": rule, "description": description}
+            yield Action("create", "rule", str(rule), after=facts, note=description)
 
 
 def _absent(desired: want.NetworkStack, state: seen.NetworkStackState) -> Plan:
@@ -210,6 +221,7 @@ def _absent(desired: want.NetworkStack, state: seen.NetworkStackState) -> Plan:
         Action("delete", "network", network.name, id=network.id, note="with its subnets") for network in networks
     ]
     # The networks of students who are not named stay, and need it.
-    groups = [] if state.undeclared else seen.ours(state.security_groups, desired.cohort)
+    needed = any(network.name.startswith(f"{desired.name}-") for network in state.undeclared)
+    groups = [] if needed else seen.ours(state.security_groups, desired.cohort)
     actions += [Action("delete", "security group", group.name, id=group.id) for group in groups]
     return Plan(tuple(actions))

@@ -168,7 +168,8 @@ class Preflight:
         if limits:
             self.checks += preflight.compute_quotas(limits["limits"]["absolute"], flavor, len(new))
         if quotas:
-            own = observed.ours(map(observed.network, networks), self._params["cohort"])
+            of_project = [body for body in networks if body.get("project_id") == cloud.project_id]
+            own = observed.ours(map(observed.network, of_project), self._params["cohort"])
             wanted = set(self._params["students"]) if self._params["network_per_student"] else {None}
             lacking = wanted - {network.owner.student for network in own}
             floating = bool(self._params["external_network"])
@@ -181,8 +182,8 @@ class Preflight:
         if observed.UUID_PATTERN.fullmatch(wanted):  # by its id, a hidden one, too
             found = [body] if (body := cloud.get("image", f"/images/{wanted}", missing_ok=True)) else []
         else:
-            found = cloud.list("image", "/images", "images", {"name": wanted})
-        return found or cloud.list("image", "/images", "images")
+            found = observed.images_for(cloud, {"name": wanted})
+        return found or observed.images_for(cloud)
 
     def _image(self, images: list[dict[str, Any]]) -> dict[str, Any] | None:
         usable = [image for image in images if image["status"] == "active"]

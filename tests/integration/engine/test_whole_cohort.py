@@ -106,8 +106,10 @@ def test_networks_of_an_earlier_name_are_reported_and_pruned(engine):
     assert not pruned.get("failed"), pruned["msg"]
     assert pruned["undeclared_students"] == []
     assert engine.remains()["networks"] == engine.remains()["routers"] == [f"{other}-grace"]
-    assert not engine.call(whole(engine, "grace", name=other, state="absent", **OWN)).get("failed")
+    # The group of the earlier name, which nobody needs any more
     assert not engine.call(engine.stack(students=["ada"], state="absent")).get("failed")
+    assert engine.remains()["security_groups"] == [other]
+    assert not engine.call(whole(engine, "grace", name=other, state="absent", **OWN)).get("failed")
     assert not any(engine.remains().values())
 
 

@@ -13,13 +13,15 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_network_stack import plan
 
 COHORT, STUDENTS = "demo", ("ada", "grace")
+# Young for as long as the tests take
+CREATED_AT = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
 QUOTA = (409, {"NeutronError": {"message": "Quota exceeded for resources: ['network']."}})
 
 
 def network(student):
     name = f"coursevm-demo-{student}"
     facts = {"id": f"net-{student}", "name": name, "description": marker(COHORT, student)}
-    return {**facts, "created_at": datetime.now(UTC).isoformat()}
+    return {**facts, "created_at": CREATED_AT}
 
 
 def subnet(student):
@@ -87,6 +89,29 @@ def test_networks_and_subnets_are_made_in_lists_and_routers_each(server, pauses)
     ]
     assert [body["network_id"] for body in server.seen[1][2]["subnets"]] == ["net-ada", "net-grace"]
     assert [stack.done[0] for stack in stacks] == [f"create network coursevm-demo-{student}" for student in STUDENTS]
+
+
+def test_a_new_group_gets_the_declared_rules_whatever_neutron_has_put_into_it(server, pauses):
+    """Whoever runs the cloud may have given every new group other rules."""
+    facts = {"ethertype": "IPv4", "protocol": None, "port_range_min": None, "port_range_max": None}
+    facts |= {"remote_group_id": None, "remote_ip_prefix": None}
+    open_to_all = {**facts, "id": "rule-1", "direction": "ingress"}
+    out = {**facts, "id": "rule-2", "direction": "egress"}
+    group = {"id": "group-1", "name": "coursevm-demo", "description": marker(COHORT)}
+    server.answers = [
+        (201, {"security_group": {**group, "security_group_rules": [open_to_all, out]}}),
+        (200, {"security_groups": [group]}),
+        (204, ""),
+        (201, {"security_group_rules": []}),
+    ]
+    whole = desired.NetworkStack(COHORT, "coursevm-demo", has_network=False)
+    state = observed.NetworkStackState()
+    stack = Stack(login(server), whole, state, plan(whole, state))
+    apply(stack.cloud, [stack], concurrency=1)
+    assert (stack.error, server.answers) == (None, [])
+    assert server.seen[-2][:2] == ("DELETE", "/net/v2.0/security-group-rules/rule-1")
+    (rule,) = server.seen[-1][2]["security_group_rules"]
+    assert (rule["direction"], rule["ethertype"]) == ("egress", "IPv6")
 
 
 def test_who_finds_an_older_network_of_another_run_leaves_it_to_that_one(server, pauses):

@@ -101,6 +101,23 @@ def test_a_network_of_an_earlier_name_is_reported(server, state):
     assert [one.name for one in known.undeclared] == ["earlier-ada", "earlier-zoe"]
 
 
+def test_what_the_other_variant_has_left_is_reported(server):
+    """A network for each student, and then one for all, or the other way round."""
+    facts = {"project_id": "p-1", "name": "coursevm-demo"}
+    shared = {**facts, "id": "net-1", "description": marker("demo")}
+    own = {**facts, "id": "net-2", "name": "coursevm-demo-ada", "description": marker("demo", "ada")}
+    for wanted, left, word in (
+        ((desired.NetworkStack("demo", "coursevm-demo", "public"),), own, "students: [ada]"),
+        (own_networks("ada"), shared, "remove it by hand"),
+    ):
+        server.answers = [(200, {"networks": [left, EXTERNAL], "routers": [], "security_groups": []})] * 3
+        result, _known = declare_network_stack.declare(login(server), wanted, check_mode=True, concurrency=1)
+        (warning,) = result["warnings"]
+        assert warning.startswith(f"network {left['name']}: presence is {left['id']}, declared ")
+        assert word in warning
+        assert result["undeclared_students"] == []
+
+
 def test_another_gateway_that_is_still_to_come_stands_for_nothing_else(server):
     """What goes on with the network asks for the network that is declared, whatever a router has now."""
     router = {"id": "r-1", "name": "coursevm-demo", "description": marker("demo")}

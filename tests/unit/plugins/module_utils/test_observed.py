@@ -72,3 +72,27 @@ def test_who_has_the_name_already_is_told_with_its_owner(server):
     stranger = {"id": "s-9", "name": "demo-ada", "status": "ACTIVE", "tags": list(tags("other", "ada"))}
     ((name, server_id, owner),) = look(server, servers=[stranger]).strangers
     assert (name, server_id, owner.cohort) == ("demo-ada", "s-9", "other")
+
+
+def test_an_administrator_is_shown_other_projects_images_and_takes_none_that_is_private(server):
+    mine = {"id": "i-1", "name": "debian", "status": "active", "visibility": "private", "owner": "p-1"}
+    theirs = {**mine, "id": "i-2", "owner": "p-2"}
+    server.answers = [(200, {"images": [theirs, mine]})]
+    assert observed.image_id(login(server), "debian") == "i-1"
+    server.answers = [(200, {"images": [theirs | {"visibility": "public"}]})]
+    assert observed.image_id(login(server), "debian") == "i-2"
+
+
+def test_a_server_that_the_cloud_keeps_for_a_while_after_it_was_deleted_is_not_there(server):
+    bodies = [
+        {"id": f"s-{status}", "name": "demo-ada", "status": status, "tags": list(tags("demo", "ada"))}
+        for status in ("SOFT_DELETED", "DELETED", "ACTIVE")
+    ]
+    server.answers = [(200, {"servers": bodies})]
+    assert [one.id for one in observed.servers(login(server), "demo")] == ["s-ACTIVE"]
+
+
+def test_a_query_is_as_long_as_it_is_sent():
+    names = [f"курс-{number}" for number in range(150)]
+    assert observed.narrowed("name", names[:2]) == {"name": names[:2]}
+    assert observed.narrowed("name", names) == {}
