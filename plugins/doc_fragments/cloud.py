@@ -52,7 +52,7 @@ options:
     type: int
 requirements:
   - python >= 3.11
-  - openstacksdk >= 4.0
+  - openstacksdk >= 1.0.0
 notes:
   - Needs OpenStack Stein (2019) or newer.
 """

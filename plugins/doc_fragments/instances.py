@@ -68,9 +68,12 @@ options:
       - Can't be changed later, and a server on a volume can't be rebuilt.
     type: int
   delete_on_termination:
-    description: Whether that volume goes with its server. One that stays is no longer looked after by this module.
+    description:
+      - Whether that volume goes with its server. What stays when the server is removed is named in the result, and no
+        longer looked after by this module.
+      - Of new servers it goes along when this is not given, which is then not compared.
+      - A change needs OpenStack Ussuri or newer, and so does V(false), which is set when the server is up.
     type: bool
-    default: true
   state:
     description:
       - What becomes of the instances listed.

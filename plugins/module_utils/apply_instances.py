@@ -10,6 +10,7 @@ What fails for one student is noted for that student and doesn't stop the others
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -35,6 +36,12 @@ def outcomes(state: CohortState, students: Iterable[str]) -> dict[str, Outcome]:
         own = [address for address in state.floating_ips if address.owner.student == student]
         made[student] = Outcome(used[0] if used else None, own[0] if own else None)
     return made
+
+
+# Neutron's words
+NO_PORT = re.compile(r"Port \S+ could not be found")
+# Nova's microversion from which on it takes a volume's delete_on_termination
+CHANGES_VOLUMES = "2.85"
 
 
 class Apply:
@@ -92,7 +99,7 @@ class Apply:
                 reason = self.gone.get(student, "the server got no address on its network")
                 self.waiting.fail(student, f"{action.verb} {action.kind}: {reason}")
         # Now that no server is shelved or being built: Nova changes no metadata of those.
-        changes = of(("change", "server"), ("change", "metadata"), ("change", "port"))
+        changes = of(*(("change", kind) for kind in ("server", "metadata", "port", "volume")))
         self._each(changes, lambda action: getattr(self, f"_change_{action.kind}")(action))
 
     # One student's step, failing for that student alone
@@ -110,7 +117,8 @@ class Apply:
             function(action)
             outcome.done.append(str(action))
         except CloudError as error:
-            if error.status == 404 and action.kind == "floating IP":  # its port went with a server that failed
+            # Its port went with a server that failed
+            if error.status == 404 and action.kind == "floating IP" and NO_PORT.search(str(error)):
                 self.unbound[action.student], self.gone[action.student] = action, error
                 return
             if error.is_quota:
@@ -156,6 +164,17 @@ class Apply:
                 raise CloudError("the server got no port on its network")
             port_id = port.id
         self.cloud.put("network", f"/ports/{port_id}", {"port": {"security_groups": groups}})
+
+    def _change_volume(self, action: Action) -> None:
+        server = self.outcomes[action.student].server
+        if len(server.volumes) != 1:
+            raise CloudError(
+                f"the server has {len(server.volumes)} volumes; set it by hand for that which it boots from"
+            )
+        ((volume_id, _goes_along),) = server.volumes
+        path = f"/servers/{server.id}/os-volume_attachments/{volume_id}"
+        body = {"volumeAttachment": {"volumeId": volume_id, **action.after}}
+        self.cloud.put("compute", path, body, microversion=CHANGES_VOLUMES)
 
     # Floating IPs
 
@@ -236,7 +255,8 @@ class Apply:
             body["imageRef"] = image_id
         else:
             volume = {"boot_index": 0, "source_type": "image", "uuid": image_id, "destination_type": "volume"}
-            volume |= {"volume_size": desired.volume_size, "delete_on_termination": desired.delete_on_termination}
+            # One that is to stay stays from when its server is up: nobody needs that of a server that never was
+            volume |= {"volume_size": desired.volume_size, "delete_on_termination": True}
             body["block_device_mapping_v2"] = [volume]
         groups = self.state.names.security_group_ids
         optional = {

@@ -49,7 +49,7 @@ INSTANCES_ARGUMENTS = {
     "config_drive": {"type": "bool"},
     "server_group": {"type": "str"},
     "volume_size": {"type": "int"},
-    "delete_on_termination": {"type": "bool", "default": True},
+    "delete_on_termination": {"type": "bool"},
     "state": {
         "type": "str",
         "choices": ["present", "absent", "started", "stopped", "shelved", "resized", "rebuilt"],

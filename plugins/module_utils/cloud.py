@@ -52,6 +52,8 @@ CONNECTION_ARGUMENTS = {
 API_PATHS = {"compute": "v2.1", "network": "v2.0", "image": "v2"}
 # Stein (2019): tags with the creation (2.52), flavor by name in a server's details (2.47).
 COMPUTE_MICROVERSION = "2.72"
+# OpenStack's releases by the newest of Nova's microversions that is asked for.
+RELEASES = {COMPUTE_MICROVERSION: "Stein", "2.85": "Ussuri"}
 
 Result = TypeVar("Result")
 
@@ -191,6 +193,8 @@ class Cloud:
                 service_name=self._region.get_service_name(service),
             )
             url = url.rstrip("/")
+            if service == "compute":  # to a request for the old version Nova doesn't apply microversions
+                url = re.sub(r"/v2(?=/|$)", "/v2.1", url)
             if not re.search(r"/v\d", url.partition("://")[2]):
                 url = f"{url}/{API_PATHS[service]}"
             self._endpoints[service] = url
@@ -208,10 +212,12 @@ class Cloud:
         content_type: str | None = None,
         timeout: float | None = None,
         missing_ok: bool = False,
+        microversion: str = COMPUTE_MICROVERSION,
     ) -> dict[str, Any]:
         """Make one request and return the JSON answer ({} when it is empty).
 
         What is sent is ``body`` as JSON or the content of ``file``, as ``content_type``; ``timeout`` is in seconds.
+        The ``microversion`` (one of RELEASES) is Nova's.
 
         What can be repeated safely is repeated with growing pauses on connection errors, 429 and 5xx, as long as
         Retry-After asks. A POST is repeated only on 429; otherwise its error says that it may have been carried out
@@ -219,6 +225,7 @@ class Cloud:
         """
         content_type = {"Content-Type": content_type} if content_type else {}
         sending = {"json": body, "params": query, "headers": {"Accept": "application/json", **content_type}}
+        sending["microversion"] = microversion if service == "compute" else None
         # keystoneauth takes these two only with a value
         sending |= {key: value for key, value in (("data", file), ("timeout", timeout)) if value is not None}
 
@@ -227,7 +234,7 @@ class Cloud:
             if missing_ok and response.status_code == 404:
                 return {}
             if response.status_code >= 400:
-                raise self._refusal(service, method, path, response)
+                raise self._refusal(service, method, path, response, microversion)
             try:
                 return response.json() if response.content else {}
             except ValueError as error:
@@ -244,7 +251,6 @@ class Cloud:
                 raise_exc=False,
                 authenticated=True,
                 connect_retries=0,
-                microversion=COMPUTE_MICROVERSION if service == "compute" else None,
                 endpoint_filter={"service_type": service},
                 **sending,
             )
@@ -276,12 +282,12 @@ class Cloud:
         message = f"No answer from {self._where(service, method, path)}: {reason}"
         return CloudError(message, lost=lost, timed_out=timed_out, passing=not lost)
 
-    def _refusal(self, service: str, method: str, path: str, response: Any) -> CloudError:
+    def _refusal(self, service: str, method: str, path: str, response: Any, microversion: str) -> CloudError:
         status = response.status_code
         text = _message_of(response)
         lost = method == "POST" and status in RETRIED - {429}
         if status == 406 and service == "compute":
-            text = f"compute API {COMPUTE_MICROVERSION} is needed (OpenStack Stein or newer): {text}"
+            text = f"compute API {microversion} is needed (OpenStack {RELEASES[microversion]} or newer): {text}"
         if _is_quota(status, text):
             return CloudError(f"A quota of the project is used up: {text}", status)
         if status == 403:
@@ -326,9 +332,9 @@ class Cloud:
         """One POST request; see ``request`` for what happens when its answer is lost."""
         return self.request(service, "POST", path, body=body)
 
-    def put(self, service: str, path: str, body: Any) -> dict[str, Any]:
+    def put(self, service: str, path: str, body: Any, microversion: str = COMPUTE_MICROVERSION) -> dict[str, Any]:
         """One PUT request."""
-        return self.request(service, "PUT", path, body=body)
+        return self.request(service, "PUT", path, body=body, microversion=microversion)
 
     def delete(self, service: str, path: str) -> None:
         """One DELETE request; what is gone already is no error."""

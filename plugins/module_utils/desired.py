@@ -151,7 +151,7 @@ class Cohort:
     config_drive: bool | None = None
     server_group: str | None = None
     volume_size: int | None = None  # GiB
-    delete_on_termination: bool = True
+    delete_on_termination: bool | None = None  # of the volume; None: of new ones yes
     state: str = "present"
     prune: bool = False
 
@@ -168,6 +168,11 @@ class Cohort:
     def makes(self) -> bool:
         """Whether what is missing is made, and all that is declared compared."""
         return self.state in ("present", "started", "resized", "rebuilt")
+
+    @property
+    def keeps_volumes(self) -> bool:
+        """Whether the volumes stay when their servers go."""
+        return self.volume_size is not None and self.delete_on_termination is False
 
     def lasting_facts(self, image_id: str | None) -> dict[str, str]:
         """What a server keeps for life and Nova's list doesn't tell: recorded in the metadata of new servers."""

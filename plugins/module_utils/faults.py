@@ -26,12 +26,22 @@ MEANINGS = (
     ),
     ("Image is unacceptable", "the image can't be used as it is: check its format and properties"),
     ("Failed to allocate the network", "Neutron didn't give the port in time: check the network's agents and quotas"),
+    ("quota", "a quota of the project is used up: ask for more, or remove what is no longer used"),
+    (
+        "Block Device",
+        "the volume to boot from was not made: it must be as large as the image, and Cinder must have room for it",
+    ),
     (
         "aborted",
         "the build stopped for a reason that lies in the request: flavor disk too small, image unacceptable, or no "
         "address left on the network",
     ),
 )
+
+
+def is_quota(fault: str | None) -> bool:
+    """Whether a quota is used up: trying again would not help."""
+    return "quota" in (fault or "").casefold()
 
 
 def explain(fault: str | None) -> str:

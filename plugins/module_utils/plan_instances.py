@@ -79,7 +79,14 @@ def port_of(server_id: str, ports: Iterable[seen.Port], network_id: str | None) 
 def _remove(students: list[str], state: seen.CohortState, actions: list[Action]) -> None:
     for kind, resources in (("floating IP", state.floating_ips), ("server", state.servers)):
         for student in students:
-            actions += [Action("delete", kind, found.name, student, found.id) for found in _of(student, resources)]
+            for found in _of(student, resources):
+                actions.append(Action("delete", kind, found.name, student, found.id, note=_left_behind(found)))
+
+
+def _left_behind(resource: seen.Server | seen.FloatingIP) -> str:
+    """What a server leaves when it is deleted, in words."""
+    kept = [volume_id for volume_id, goes_along in getattr(resource, "volumes", ()) if not goes_along]
+    return f"leaves volume {', '.join(kept)}" if kept else ""
 
 
 def _hash(metadata: Mapping[str, str]) -> str | None:
@@ -179,6 +186,8 @@ class _Student:
             steps += self._floating_ip_steps()
         if self._makes_server() and self.desired.security_groups == ():  # to Nova, no group is the default one
             steps.append(self._group_change(None, ("default",), ()))
+        if self._makes_server() and self.desired.keeps_volumes:
+            steps.append(self._volume_change(True))
         return steps
 
     def _has_no_port(self) -> bool:
@@ -232,8 +241,21 @@ class _Student:
         if after and self._takes_metadata():
             facts = {"id": self.server.id, "before": before, "after": after}
             steps.append(self._action("change", "metadata", self.wanted.name, **facts))
-        steps += self._port_changes()
-        return steps
+        return steps + self._port_changes() + self._volume_changes()
+
+    def _volume_changes(self) -> list[Action]:
+        """Whether the volume goes with its server. Of several, Nova's list doesn't tell which one it boots from."""
+        wanted, volumes = self.desired.delete_on_termination, self.server.volumes
+        if self.desired.volume_size is None or wanted is None or not self._is_on_volume() or len(volumes) > 1:
+            return []
+        # That of a server which is being built may be still to come, and is made to go along
+        goes_along = volumes[0][1] if volumes else True
+        return [] if goes_along == wanted or (not volumes and self._is_built()) else [self._volume_change(goes_along)]
+
+    def _volume_change(self, goes_along: bool) -> Action:
+        """The other way for the volume, whether or not it ``goes_along`` with its server."""
+        facts = {"before": {"delete_on_termination": goes_along}, "after": {"delete_on_termination": not goes_along}}
+        return self._action("change", "volume", f"of {self.wanted.name}", **facts)
 
     def _port_changes(self) -> list[Action]:
         """Other security groups for the port; before the second look, which knows it, for the server."""

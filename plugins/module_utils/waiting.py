@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError
 from ansible_collections.ouseful.coursevm.plugins.module_utils.concurrency import concurrently
-from ansible_collections.ouseful.coursevm.plugins.module_utils.faults import explain
+from ansible_collections.ouseful.coursevm.plugins.module_utils.faults import explain, is_quota
 from ansible_collections.ouseful.coursevm.plugins.module_utils.followed import Followed
 from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import FloatingIP, Server
 from ansible_collections.ouseful.coursevm.plugins.module_utils.pace import Pace
@@ -241,7 +241,7 @@ class Waiting:
     def _handle_error(self, student: str, server: Server) -> None:
         way = self.on_the_way[student]
         reason = explain(server.fault)
-        if way.make is None or way.tries <= 0:
+        if way.make is None or way.tries <= 0 or is_quota(server.fault):
             how = "went into ERROR" if way.goal else "came up in ERROR"
             self._give_up(student, f"the server {how}: {reason}")
             return

@@ -83,29 +83,47 @@ def test_a_shelved_server_comes_back_with_its_volume(engine, volumes):
     assert (engine.server("ada").status, engine.server("ada").attached_volumes) == ("ACTIVE", before)
 
 
-def test_the_volume_goes_with_its_server_or_stays_as_declared(engine, volumes):
-    kept = engine.call(on_volumes(engine, "zoe", delete_on_termination=False))
-    assert not kept.get("failed"), kept.get("msg")
-    (own,) = engine.server("zoe").attached_volumes
-    gone = engine.call(engine.instances(*STUDENTS, "zoe", state="absent"))
+def test_whether_a_volume_goes_with_its_server_is_changed_in_place(engine, volumes):
+    """Of a server that is stopped, too."""
+    (own,) = engine.server("ada").attached_volumes
+    stopped = ("instances", {"state": "stopped", "timeout": 120, "instances": [{"student": "ada"}]})
+    assert not engine.call(stopped).get("failed")
+    kept = on_volumes(engine, "ada", delete_on_termination=False)
+    planned, done, again = engine.call(kept, check=True), engine.call(kept), engine.call(kept)
+    change = f"change volume of {engine.cohort}-ada: delete_on_termination True -> False"
+    assert not done.get("failed"), done.get("msg")
+    assert [result["instances"][0]["actions"] for result in (planned, done, again)] == [[change], [change], []]
+    gone = engine.call(engine.instances(*STUDENTS, state="absent"))
     assert not gone.get("failed"), gone.get("msg")
+    assert gone["instances"][0]["actions"][-1] == f"delete server {engine.cohort}-ada (leaves volume {own.id})"
     assert volumes() == {own.id}
 
 
+def test_a_volume_that_is_to_stay_does_so_from_the_beginning(engine, volumes):
+    kept = on_volumes(engine, "zoe", delete_on_termination=False)
+    made, again = engine.call(kept), engine.call(kept)
+    assert not made.get("failed"), made.get("msg")
+    assert not again["changed"]
+    (own,) = engine.server("zoe").attached_volumes
+    assert not engine.call(engine.instances("zoe", state="absent")).get("failed")
+    assert own.id in volumes()
+
+
 def test_a_quota_of_volumes_stops_those_alone_who_get_none(engine, volumes, cloud, admin):
-    """One volume is there, which has stayed."""
-    admin.block_storage.update_quota_set(cloud.current_project_id, volumes=2)
+    """Two volumes are there, which have stayed."""
+    admin.block_storage.update_quota_set(cloud.current_project_id, volumes=len(volumes()) + 1)
     try:
-        hit = engine.call(on_volumes(engine, retries=0))
+        hit = engine.call(on_volumes(engine))
     finally:
         admin.block_storage.revert_quota_set(cloud.current_project_id)
     (failed,) = hit["failed_students"]
-    assert "olume" in hit["msg"] and "uota" in hit["msg"] or "exceed" in hit["msg"], hit["msg"]
+    assert "Maximum number of volumes allowed" in hit["msg"]
+    assert "a quota of the project is used up" in hit["msg"]
     more = engine.call(on_volumes(engine))
     assert not more.get("failed"), more.get("msg")
     assert [one["student"] for one in more["instances"] if one["actions"]] == [failed]
     gone = engine.call(engine.instances(*STUDENTS, state="absent"))
     assert not gone.get("failed"), gone.get("msg")
-    assert len(volumes()) == 1
+    assert len(volumes()) == 2
     assert not engine.call(engine.stack(state="absent")).get("failed")
     assert not any(engine.remains().values())

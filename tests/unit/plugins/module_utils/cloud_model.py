@@ -131,9 +131,12 @@ def apply_to_cohort(desired, state, plan):
     wanted = {instance.student: instance for instance in desired.instances}
     if desired.makes:
         state = replace(state, ports=(*state.ports, *coming_ports(desired, state)))
-    if desired.state in GOALS:
-        servers = (waited_for(server) if server.owner.student in wanted else server for server in state.servers)
-        state = replace(state, servers=tuple(servers))
+
+    def settled(server):
+        is_waited_for = desired.state in GOALS or (desired.makes and server.status == "BUILD")
+        return waited_for(server) if is_waited_for and server.owner.student in wanted else server
+
+    state = replace(state, servers=tuple(map(settled, state.servers)))
     for action in plan.actions:
         owner = Owner(desired.cohort, action.student, desired.floating_network)
         match action.verb, action.kind:
@@ -168,6 +171,7 @@ def apply_to_cohort(desired, state, plan):
                     metadata=tuple(sorted({**wanted[action.student].full_metadata, **facts}.items())),
                     key_name=desired.key_name,
                     config_drive=bool(desired.config_drive),
+                    volumes=((new_id("volume"), True),) if on_volume else (),
                     availability_zone=desired.availability_zone or "nova",
                 )
                 state = replace(state, servers=(*state.servers, made), ports=(*state.ports, port))
@@ -235,6 +239,9 @@ def changed_server(state, action, kind):
             return replace(server, metadata=tuple(sorted({**dict(server.metadata), **action.after}.items())))
         if kind == "port":
             return replace(server, security_groups=action.after["security_groups"])
+        if kind == "volume":
+            ((volume_id, _goes_along),) = server.volumes
+            return replace(server, volumes=((volume_id, action.after["delete_on_termination"]),))
         return replace(server, **action.after)
 
     state = replace(state, servers=tuple(change(server) for server in state.servers))
@@ -249,7 +256,11 @@ def waited_for(server):
     """The server once Nova is done with what it was at."""
     if server.task_state == "deleting":
         return server
-    return replace(server, status=next_status(server.status, server.task_state), task_state=None)
+    volumes = server.volumes
+    if server.status == "BUILD" and server.image_id is None and not volumes:
+        volumes = ((new_id("volume"), True),)
+    status = next_status(server.status, server.task_state)
+    return replace(server, status=status, task_state=None, volumes=volumes)
 
 
 def moved_server(desired, state, action, verb):

@@ -138,7 +138,7 @@ def test_the_polls_go_on_while_a_floating_ip_is_made(server, pauses):
     assert [result.error for result in results.values()] == [None, None]
 
 
-# The development cloud has no volumes and a single fake host, so what is asked of Nova stands for what it would do.
+# The development cloud has a single fake host, so what is asked of Nova stands for what it would do.
 def test_the_request_of_a_server_on_a_volume_in_a_group(server, pauses):
     facts = {"volume_size": 20, "key_name": "operator", "config_drive": True, "server_group": "spread"}
     names = replace(NAMES, server_group_id="group-1")
@@ -245,6 +245,32 @@ def test_a_fault_is_tried_again_and_then_explained(server, pauses):
     assert results["ada"].floating_ip is None
 
 
+def test_a_quota_that_nova_meets_while_it_builds_is_told_at_once(server, pauses):
+    words = "Build of instance aborted: VolumeLimitExceeded: Maximum number of volumes allowed (1) exceeded for quota"
+    hit = server_body("ada", "ERROR", fault={"message": f"{words} 'volumes'."}, addresses={})
+    ports = (200, {"ports": [port("grace")]})
+    results, _told = run(server, *MADE, poll(hit, server_body("grace")), ports, ADDRESSES[1])
+    assert results["ada"].error.startswith("the server came up in ERROR: Build of instance aborted: VolumeLimit")
+    assert results["ada"].error.endswith(
+        "a quota of the project is used up: ask for more, or remove what is no longer used"
+    )
+    assert results["grace"].error is None
+
+
+def test_a_volume_that_stays_does_so_from_when_its_server_is_up(server, pauses):
+    volumes = {"os-extended-volumes:volumes_attached": [{"id": "v-1", "delete_on_termination": True}]}
+    up = poll(*(server_body(student, **volumes) for student in STUDENTS))
+    kept = {"volume_size": 20, "delete_on_termination": False}
+    run(server, *MADE, up, PORTS, *ADDRESSES, *[(202, "")] * 2, **kept)
+    made_with = [body["server"]["block_device_mapping_v2"][0] for body in posted(server, "/servers")]
+    assert [one["delete_on_termination"] for one in made_with] == [True, True]
+    assert server.seen[-1] == (
+        "PUT",
+        "/compute/v2.1/servers/server-grace/os-volume_attachments/v-1",
+        {"volumeAttachment": {"volumeId": "v-1", "delete_on_termination": False}},
+    )
+
+
 def test_a_server_made_again_gets_the_floating_ip_of_the_one_before(server, pauses):
     failing = poll(server_body("ada", "BUILD"), server_body("grace"))
     broken = poll(server_body("ada", "ERROR", fault={"message": "Disk full."}))
@@ -274,6 +300,15 @@ def test_a_floating_ip_whose_port_is_gone_for_good_is_told_with_the_reason(serve
     results, _told = run(server, *MADE, UP, PORTS, NO_PORT, ADDRESSES[1])
     assert results["ada"].error.startswith("create floating IP: HTTP 404")
     assert "Port port-ada could not be found" in results["ada"].error
+
+
+def test_a_refusal_of_the_floating_ip_for_another_reason_is_told_and_not_asked_again(server, pauses):
+    words = "External network ext-1 is not reachable from subnet sub. Therefore, cannot associate Port port-ada"
+    unreachable = (404, {"NeutronError": {"message": f"{words} with a Floating IP."}})
+    building = poll(server_body("ada", "BUILD"), server_body("grace"))
+    results, _told = run(server, *MADE, building, PORTS, unreachable, ADDRESSES[1], UP)
+    assert "is not reachable from subnet sub" in results["ada"].error
+    assert len(posted(server, "/floatingips")) == 2
 
 
 def test_a_cloud_that_is_away_during_the_wait_is_waited_for(server, pauses):

@@ -249,3 +249,18 @@ def test_an_unreachable_cloud_is_said_with_its_address(pauses):
     }
     with pytest.raises(CloudError, match=r"Cannot reach the identity service .*127.0.0.1:1/v3: Connection refused"):
         Cloud({"auth": auth})
+
+
+def test_microversions_are_sent_to_the_version_of_nova_that_applies_them(server):
+    token = server.token()
+    for service in token["token"]["catalog"]:
+        if service["type"] == "compute":
+            service["endpoints"][0]["url"] = f"{server.url}/compute/v2/p-1/"
+    server.token = lambda: token
+    assert login(server).endpoint("compute") == f"{server.url}/compute/v2.1/p-1"
+
+
+def test_a_request_that_needs_a_newer_nova_says_which(server):
+    server.answers = [(406, {"computeFault": {"message": "Version 2.85 is not supported"}})]
+    with pytest.raises(CloudError, match=r"compute API 2.85 is needed \(OpenStack Ussuri or newer\)"):
+        login(server).put("compute", "/servers/s-1", {}, microversion="2.85")

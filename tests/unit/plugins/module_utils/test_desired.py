@@ -38,7 +38,7 @@ def stack(subnets=(), rules=(), **parameters):
 
 def cohort(*instances, **parameters):
     """Parameters of instances."""
-    common = dict.fromkeys(ARGUMENTS) | {"network": "coursevm-demo", "delete_on_termination": True}
+    common = dict.fromkeys(ARGUMENTS) | {"network": "coursevm-demo"}
     empty = dict.fromkeys(INSTANCE)
     listed = [{**empty, **instance} for instance in instances]
     return common | {"cohort": "demo", "instances": listed, "state": "present", "prune": False} | parameters

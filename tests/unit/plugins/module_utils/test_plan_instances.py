@@ -66,6 +66,7 @@ cohorts = st.builds(
     config_drive=st.sampled_from([None, False, True]),
     server_group=st.sampled_from([None, "spread"]),
     volume_size=st.sampled_from([None, 20]),
+    delete_on_termination=st.sampled_from([None, False, True]),
     state=st.sampled_from(STATES),
     prune=st.booleans(),
 ).map(lambda cohort: replace(cohort, prune=cohort.prune and cohort.state == "present"))
@@ -75,13 +76,16 @@ cohorts = st.builds(
 def servers(draw, student, number, port):
     """A server of a student in any condition, on that port or none."""
     status, task_state = draw(st.sampled_from(STATUSES))
+    image_id = draw(st.sampled_from(["image-1", "image-2", None]))
+    volumes = st.sampled_from([(), *(((f"volume-{student}-{number}", goes),) for goes in (True, False))])
     return seen.Server(
         f"server-{student}-{number}",
         draw(st.sampled_from([f"{COHORT}-{student}", "old-name"])),
         Owner(COHORT, student),
         status=status,
         task_state=task_state,
-        image_id=draw(st.sampled_from(["image-1", "image-2", None])),
+        image_id=image_id,
+        volumes=() if image_id else draw(volumes),
         flavor=draw(st.sampled_from(["m2.small", "m1.nano"])),
         networks=("coursevm-demo",),
         addresses=port.addresses if port else (),
@@ -331,6 +335,26 @@ def test_a_volume_is_compared_by_what_was_recorded_and_never_rebuilt():
     assert drifts(on_volume()) == [("image", None, "absent")]
     (line,) = in_words("rebuilt", on_volume(), volume_size=20)
     assert line.startswith("! ada: server demo-ada boots from a volume, which a rebuild would not empty; it takes")
+
+
+def test_whether_a_volume_goes_with_its_server_is_changed_in_place_when_it_is_declared():
+    kept, gone = on_volume(volumes=(("v", False),)), on_volume(volumes=(("v", True),))
+    for server in (kept, gone):
+        assert in_words("present", server, volume_size=20) == []
+    assert in_words("present", kept, volume_size=20, delete_on_termination=False) == []
+    assert in_words("present", gone, volume_size=20, delete_on_termination=False) == [
+        "~ change volume of demo-ada: delete_on_termination True -> False"
+    ]
+    assert in_words("present", kept, volume_size=20, delete_on_termination=True) == [
+        "~ change volume of demo-ada: delete_on_termination False -> True"
+    ]
+    several = on_volume(volumes=(("v", True), ("w", True)))
+    assert in_words("present", several, volume_size=20, delete_on_termination=False) == []
+
+
+def test_a_volume_that_stays_is_named_when_its_server_is_removed():
+    (line,) = in_words("absent", on_volume(volumes=(("v", False),)))
+    assert line == "- delete server demo-ada (leaves volume v)"
 
 
 def test_a_server_group_declared_by_id_is_known_by_its_members():
