@@ -62,15 +62,21 @@ def compute_quotas(absolute: Mapping[str, int], flavor: Mapping[str, Any] | None
 
 
 def network_quotas(
-    quotas: Mapping[str, Mapping[str, int]], new: int, floating: bool, new_networks: int, has_group: bool
+    quotas: Mapping[str, Mapping[str, int]],
+    new: int,
+    floating: bool,
+    new_networks: int,
+    new_subnets: int,
+    *,
+    has_group: bool,
 ) -> Iterator[Check]:
-    """The quotas of Neutron for `new` instances, with floating IPs or without, and for so many new networks."""
-    # A new network takes a port for the router and one for DHCP.
-    needed = {"port": new + 2 * new_networks}
+    """The quotas of Neutron for `new` instances, with floating IPs or without, and for so many networks and subnets."""
+    # A new network takes a port for DHCP, and each of its subnets one for the router.
+    needed = {"port": new + new_networks + new_subnets}
     if floating:
         needed["floatingip"] = new
     if new_networks:
-        needed |= dict.fromkeys(("network", "subnet", "router"), new_networks)
+        needed |= {"network": new_networks, "subnet": new_subnets, "router": new_networks}
     if not has_group:
         needed["security_group"] = 1
     for name, number in needed.items():

@@ -44,6 +44,10 @@ options:
     description: Whether each student is to have a network and a router.
     type: bool
     default: false
+  subnet_count:
+    description: How many subnets each network has, 2 with both versions of IP for example.
+    type: int
+    default: 1
 attributes:
   check_mode:
     description: Runs as without it.
@@ -120,6 +124,7 @@ ARGUMENTS = {
     "flavor": {"type": "str", "required": True},
     "external_network": {"type": "str"},
     "network_per_student": {"type": "bool", "default": False},
+    "subnet_count": {"type": "int", "default": 1},
 }
 
 
@@ -173,7 +178,10 @@ class Preflight:
             wanted = set(self._params["students"]) if self._params["network_per_student"] else {None}
             lacking = wanted - {network.owner.student for network in own}
             floating = bool(self._params["external_network"])
-            self.checks += preflight.network_quotas(quotas["quota"], len(new), floating, len(lacking), bool(own))
+            new_subnets = len(lacking) * self._params["subnet_count"]
+            self.checks += preflight.network_quotas(
+                quotas["quota"], len(new), floating, len(lacking), new_subnets, has_group=bool(own)
+            )
         self.facts = {"new_students": new, "requests": cloud.requests}
 
     def _images(self, cloud: Cloud) -> list[dict[str, Any]]:

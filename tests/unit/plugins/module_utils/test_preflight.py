@@ -59,21 +59,23 @@ def test_the_flavor_multiplies():
 
 
 @pytest.mark.parametrize(
-    ("floating", "new_networks", "failed"),
+    ("floating", "new_networks", "new_subnets", "failed"),
     [
-        (True, 0, ["quota_floatingip"]),
-        (False, 0, []),
-        (False, 1, ["quota_port", "quota_router"]),
-        (False, 3, ["quota_network", "quota_port", "quota_router"]),
+        (True, 0, 0, ["quota_floatingip"]),
+        (False, 0, 0, []),
+        (False, 1, 1, ["quota_port", "quota_router"]),
+        (False, 1, 2, ["quota_port", "quota_router", "quota_subnet"]),
+        (False, 3, 3, ["quota_network", "quota_port", "quota_router", "quota_subnet"]),
     ],
 )
-def test_network_quotas(floating, new_networks, failed):
-    quotas = {name: {"limit": -1, "used": 9, "reserved": 0} for name in ("subnet", "security_group")}
-    quotas |= {
+def test_network_quotas(floating, new_networks, new_subnets, failed):
+    quotas = {
+        "security_group": {"limit": -1, "used": 9, "reserved": 0},
+        "subnet": {"limit": 10, "used": 9, "reserved": 0},
         "network": {"limit": 10, "used": 8, "reserved": 0},
         "floatingip": {"limit": 5, "used": 2, "reserved": 1},
         "port": {"limit": 10, "used": 7, "reserved": 0},
         "router": {"limit": 1, "used": 1, "reserved": 0},
     }
-    checks = preflight.network_quotas(quotas, 3, floating, new_networks, has_group=not new_networks)
+    checks = preflight.network_quotas(quotas, 3, floating, new_networks, new_subnets, has_group=not new_networks)
     assert sorted(check.name for check in checks if not check.ok) == failed
