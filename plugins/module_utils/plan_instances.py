@@ -298,7 +298,7 @@ class _Student:
 
     def _is_resized(self) -> bool:
         """Whether this plan gives the server another flavor."""
-        return self.desired.state == "resized" and self._is_built() and self.server.flavor != self._flavor
+        return self.desired.state == "resized" and self.server.flavor != self._flavor
 
     @property
     def _flavor(self) -> str:

@@ -231,8 +231,10 @@ def bound(state, address_id, student):
 def changed_server(state, action, kind):
     """The state with a student's server changed in place."""
 
+    (used, *_others), _spare = sorted_servers(action.student, state)
+
     def change(server):
-        if server.owner.student != action.student:
+        if server.id != used.id:
             return server
         if kind == "metadata":
             assert server.status in TAKE_METADATA, f"Nova changes no metadata of a server that is {server.status}"
