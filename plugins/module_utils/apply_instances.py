@@ -17,7 +17,12 @@ from typing import Any
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils import observed
 from ansible_collections.ouseful.coursevm.plugins.module_utils.apply import create_once
-from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Cloud, CloudError, moment
+from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import (
+    VOLUME_MICROVERSION,
+    Cloud,
+    CloudError,
+    moment,
+)
 from ansible_collections.ouseful.coursevm.plugins.module_utils.concurrency import Background, concurrently
 from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import Cohort, Instance
 from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import CohortState, Port, Server
@@ -40,8 +45,6 @@ def outcomes(state: CohortState, students: Iterable[str]) -> dict[str, Outcome]:
 
 # Neutron's words
 NO_PORT = re.compile(r"Port \S+ could not be found")
-# Nova's microversion from which on it takes a volume's delete_on_termination
-CHANGES_VOLUMES = "2.85"
 
 
 class Apply:
@@ -174,7 +177,7 @@ class Apply:
         ((volume_id, _goes_along),) = server.volumes
         path = f"/servers/{server.id}/os-volume_attachments/{volume_id}"
         body = {"volumeAttachment": {"volumeId": volume_id, **action.after}}
-        self.cloud.put("compute", path, body, microversion=CHANGES_VOLUMES)
+        self.cloud.put("compute", path, body, microversion=VOLUME_MICROVERSION)
 
     # Floating IPs
 

@@ -52,8 +52,9 @@ CONNECTION_ARGUMENTS = {
 API_PATHS = {"compute": "v2.1", "network": "v2.0", "image": "v2"}
 # Stein (2019): tags with the creation (2.52), flavor by name in a server's details (2.47).
 COMPUTE_MICROVERSION = "2.72"
-# OpenStack's releases by the newest of Nova's microversions that is asked for.
-RELEASES = {COMPUTE_MICROVERSION: "Stein", "2.85": "Ussuri"}
+# Ussuri (2020): a volume's delete_on_termination can be changed.
+VOLUME_MICROVERSION = "2.85"
+RELEASES = {COMPUTE_MICROVERSION: "Stein", VOLUME_MICROVERSION: "Ussuri"}
 
 Result = TypeVar("Result")
 

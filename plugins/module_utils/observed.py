@@ -296,7 +296,8 @@ def servers(cloud: Cloud, cohort_name: str, changed_since: str | None = None) ->
     if changed_since:
         query["changes-since"] = changed_since
     found = cloud.list("compute", "/servers/detail", "servers", query)
-    bodies = [body for body in found if body["status"] not in ("DELETED", "SOFT_DELETED")]
+    # One that is DELETED is on its way out and still there
+    bodies = [body for body in found if body["status"] != "SOFT_DELETED"]
     unexplained = [body for body in bodies if body["status"] == "ERROR" and not body.get("fault")]
     answers = concurrently(
         lambda body: cloud.get("compute", f"/servers/{body['id']}", missing_ok=True), unexplained, READERS

@@ -221,7 +221,7 @@ def _absent(desired: want.NetworkStack, state: seen.NetworkStackState) -> Plan:
         Action("delete", "network", network.name, id=network.id, note="with its subnets") for network in networks
     ]
     # The networks of students who are not named stay, and need it.
-    needed = any(network.name.startswith(f"{desired.name}-") for network in state.undeclared)
+    needed = any(network.name == f"{desired.name}-{network.owner.student}" for network in state.undeclared)
     groups = [] if needed else seen.ours(state.security_groups, desired.cohort)
     actions += [Action("delete", "security group", group.name, id=group.id) for group in groups]
     return Plan(tuple(actions))

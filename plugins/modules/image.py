@@ -119,6 +119,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import CONNECTION_ARGUMENTS, Cloud, CloudError
+from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import images_for
 from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import PREFIX
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_image import (
     FINGERPRINT,
@@ -173,10 +174,10 @@ def wanted_image(parameters: dict[str, Any]) -> Image:
 
 def observe(cloud: Cloud, wanted: Image) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """The images of that name, and when one has to be put away, its generations and the servers that run from each."""
-    images = cloud.list("image", "/images", "images", {"name": wanted.name})
+    images = images_for(cloud, {"name": wanted.name})
     if wanted.present and is_settled(wanted, images, cloud.project_id):
         return images, {}
-    images += cloud.list("image", "/images", "images", {"tag": PREFIX, "os_hidden": "true"})
+    images += images_for(cloud, {"tag": PREFIX, "os_hidden": "true"})
     servers = {
         image["id"]: len(cloud.list("compute", "/servers", "servers", {"image": image["id"]}))
         for image in images

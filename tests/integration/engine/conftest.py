@@ -117,7 +117,7 @@ class Engine:
             },
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
             check=False,
         )
         assert "Traceback" not in process.stdout + process.stderr, process.stdout + process.stderr

@@ -257,7 +257,7 @@ def test_a_students_network_is_planned_like_the_cohorts_but_for_the_group(whole,
 
 
 OF_GRACE = seen.Network("n9", f"{NAME}-grace", Owner("demo", "grace"))
-EARLIER = seen.Network("n8", "earlier-grace", Owner("demo", "grace"))
+EARLIER = seen.Network("n8", f"{NAME}-x-grace", Owner("demo", "grace"))  # of a stack that is called so
 
 
 @given(wanted_stacks, states(), st.sampled_from([(), (OF_GRACE,), (OF_GRACE, EARLIER), (EARLIER,)]))
