@@ -18,6 +18,10 @@ description:
   - A service that is to run has to stay up. One that was started less than five seconds ago is watched until then, so
     that one that ends at every start fails the task, also in check mode and when it is another run that looks at it.
     C(oneshot) services, timers and others that aren't to run on are not watched.
+  - A unit that ran and, after its files were changed, can't be restarted or reloaded or doesn't stay up gets its old
+    files back and is restarted with them, and the task fails; whether it is enabled stays as declared. One that didn't
+    run before keeps the new files, with which the next call, too, tells what is wrong.
+  - Of several units, one that fails doesn't keep the others from running with their new files.
   - What fails to start or to stay up is shown with the last lines of its journal, unless one of its files is secret,
     which the journal may hold.
   - The host's log gets the units' names, and no argument.
@@ -95,7 +99,9 @@ options:
     elements: path
     default: []
   on_change: &on_change
-    description: What makes a running service take up changed files.
+    description:
+      - What makes a running service take up changed files. Those that systemd itself reads, such as a drop-in, take a
+        restart in any case.
     type: str
     choices: [restart, reload]
     default: restart
@@ -223,6 +229,8 @@ SWITCHES = {"enabled": True, "enabled-runtime": False, "disabled": False, "": Fa
 RUNNING = ("active", "activating", "reloading")
 # After these verbs, the unit runs on as it did
 UNTOUCHING = {"enable", "disable"}
+# These are no change of their own
+PREPARATIONS = {"daemon-reload", "reset-failed"}
 # Seconds until a service that is to be restarted has to be back
 PATIENCE = 30
 JOURNAL_LINES = 20
@@ -279,6 +287,18 @@ def beside(path: str, which: str) -> str:
     """Path of the file's new or old content while it is replaced."""
     directory, name = os.path.split(path)
     return os.path.join(directory, f".{name}.{which}")
+
+
+def put_back(path: str) -> None:
+    """Have the file as it was before it was replaced."""
+    if os.path.exists(beside(path, "old")):
+        os.replace(beside(path, "old"), path)
+    else:
+        os.remove(path)
+
+
+class UnitError(Exception):
+    """A unit can't be run as it is to: what happened, and the reason, in words."""
 
 
 class Module(QuietModule):
@@ -344,23 +364,19 @@ class Files:
     def _replace(self, files: list[dict[str, Any]]) -> None:
         """Put the files in place: first all of them beside the old ones, where the disk may turn out to be full."""
         paths = [file["path"] for file in files]
-        try:
-            for file in files:
-                with self._unchanged(file["path"]):
-                    self._clear(file["path"])  # of what a killed run has left
-                    if file in self.present:
-                        self._write_new(file)
-            for number, path in enumerate(paths):
-                with self._unchanged(path, undo=paths[:number]):
-                    if os.path.exists(path):
-                        os.link(path, beside(path, "old"))
-                    if os.path.exists(beside(path, "new")):
-                        os.replace(beside(path, "new"), path)
-                    else:
-                        os.remove(path)
-        finally:
-            for path in paths:
-                self._clear(path)
+        self.clear()  # of what a killed run has left
+        for file in files:
+            with self._unchanged(file["path"]):
+                if file in self.present:
+                    self._write_new(file)
+        for number, path in enumerate(paths):
+            with self._unchanged(path, undo=paths[:number]):
+                if os.path.exists(path):
+                    os.link(path, beside(path, "old"))
+                if os.path.exists(beside(path, "new")):
+                    os.replace(beside(path, "new"), path)
+                else:
+                    os.remove(path)
 
     def _write_new(self, file: dict[str, Any]) -> None:
         self._make_directory(os.path.dirname(file["path"]))
@@ -375,11 +391,12 @@ class Files:
         os.mkdir(path)
         os.chmod(path, 0o755)
 
-    @staticmethod
-    def _clear(path: str) -> None:
-        for which in ("new", "old"):
-            with suppress(FileNotFoundError):
-                os.remove(beside(path, which))
+    def clear(self) -> None:
+        """Leave nothing beside the files; from then on, none can be put back."""
+        for file in self.files:
+            for which in ("new", "old"):
+                with suppress(OSError):
+                    os.remove(beside(file["path"], which))
 
     @contextmanager
     def _unchanged(self, path: str, undo: Iterable[str] = ()) -> Iterator[None]:
@@ -388,11 +405,7 @@ class Files:
             yield
         except OSError as error:
             for replaced in undo:
-                old = beside(replaced, "old")
-                if os.path.exists(old):
-                    os.replace(old, replaced)
-                else:
-                    os.remove(replaced)
+                put_back(replaced)
             self.module.fail_json(msg=f"files: {path} can't be written and nothing was changed: {error.strerror}")
 
     def _set_attributes(self, file: dict[str, Any]) -> None:
@@ -439,11 +452,14 @@ class Unit:
         self.paths: list[str] = [file["path"] for file in wanted["files"]]
         self.has_secrets = any(file["secret_content"] is not None for file in wanted["files"])
         self.is_to_stay = False
+        self.replaced: set[str] = set()  # files, whose old content it ran with
 
     def ensure(self, changed: set[str]) -> None:
         """Do, or in check mode predict, what is due after those files were changed."""
         own = changed.intersection(self.paths)
         seen = properties(self.module, self.name, PROPERTIES)
+        ran = seen["ActiveState"] in RUNNING and not stays_up.is_to_be_restarted(seen)
+        self.replaced = own if ran and self.wanted["state"] != "stopped" else set()
         if any(path.startswith(UNIT_DIRECTORIES) for path in own) or seen["NeedDaemonReload"] == "yes":
             self._systemctl("daemon-reload")
             seen = properties(self.module, self.name, PROPERTIES)
@@ -451,11 +467,13 @@ class Unit:
         if not usable and self.wanted["state"] == "stopped":
             return
         if not usable and not self.module.check_mode:
-            self.module.fail_json(
-                msg=f"name: {self.name} can't be run: systemd says that it is {seen['LoadState']}. "
-                f"Install or write it; 'systemctl status {self.name}' says more."
+            raise UnitError(
+                f"name: {self.name} can't be run: systemd says that it is {seen['LoadState']}.",
+                f"Install or write it; 'systemctl status {self.name}' says more.",
             )
-        verbs = unit_actions(self.wanted, seen, bool(own), self._is_stale(seen))
+        on_change = self._on_change(seen, own)
+        stale = self._is_older(seen, self.paths + self.wanted["reads"], on_change)
+        verbs = unit_actions({**self.wanted, "on_change": on_change}, seen, bool(own), stale)
         for verb in verbs:
             self._systemctl(verb, self.name)
         # What a start would come to is not to be known in check mode
@@ -464,7 +482,7 @@ class Unit:
         )
 
     def stay_up(self) -> None:
-        """Fail when it is to run and ends again and again; call it after all units have been started, to wait once."""
+        """UnitError when it is to run and ends again and again; call it after all were started, to wait once."""
         seen = properties(self.module, self.name, PROPERTIES) if self.is_to_stay else {}
         if not seen or not stays_up.is_to_stay(self.name, seen):
             return
@@ -476,10 +494,28 @@ class Unit:
             time.sleep(0.25)
             seen = properties(self.module, self.name, PROPERTIES)
         if not stays:
-            self.module.fail_json(
-                msg=f"name: {self.name} doesn't stay up: {stays_up.how_it_ended(seen)}. {self._reason()}",
-                actions=self.done.actions,
-            )
+            raise UnitError(f"name: {self.name} doesn't stay up: {stays_up.how_it_ended(seen)}.", self._reason())
+
+    def go_back(self) -> str:
+        """Run with the old files, where it ran with them and they were replaced; what came of it, in words."""
+        if not self.replaced:
+            return ""
+        try:
+            for path in sorted(self.replaced):
+                put_back(path)
+                self.done.note(f"put back {path}")
+            self._systemctl("daemon-reload")
+            self._systemctl("reset-failed", self.name)  # for who has been started too often is not started
+            self._systemctl("restart", self.name)
+            self.is_to_stay = True
+            self.stay_up()
+        except OSError as error:
+            return f"The old configuration can't be brought back: {error.strerror}. "
+        except UnitError as failure:
+            return f"The old configuration is back, but with that, too: {failure.args[0]} "
+        finally:
+            self.is_to_stay = False
+        return "The old configuration is back, and it runs with that. "
 
     def _reason(self) -> str:
         """What the service has said about its end, or where that is to be found."""
@@ -489,23 +525,37 @@ class Unit:
         where = f"'journalctl --unit {self.name}' on the host says more."
         return f"Mend the reason and run this again; {where}" + (f" Its last lines:\n{said}" if said else "")
 
-    def _is_stale(self, seen: dict[str, str]) -> bool:
+    def _on_change(self, seen: dict[str, str], own: set[str]) -> str:
+        """What makes it take up its files: what systemd itself reads, a reload leaves as it was."""
+        systemds = [path for path in self.paths if path.startswith(UNIT_DIRECTORIES)]
+        due = own.intersection(systemds) or self._is_older(seen, systemds, "restart")
+        return "restart" if due else self.wanted["on_change"]
+
+    def _is_older(self, seen: dict[str, str], paths: list[str], on_change: str) -> bool:
         """Whether a file is newer than what the service has taken up."""
-        taken_up = seen[TAKEN_UP[self.wanted["on_change"]]]
-        return seen["ActiveState"] in RUNNING and is_newer(self.paths + self.wanted["reads"], taken_up)
+        return seen["ActiveState"] in RUNNING and is_newer(paths, seen[TAKEN_UP[on_change]])
 
     def _systemctl(self, *command: str) -> None:
-        # daemon-reload is no change of its own
-        if command[0] != "daemon-reload":
+        if command[0] not in PREPARATIONS:
             self.done.note(" ".join(command))
         if self.module.check_mode:
             return
         status, output, errors = self.module.run_command(["systemctl", *command])
         if status:
-            self.module.fail_json(
-                msg=f"'systemctl {' '.join(command)}' failed: {(errors or output).strip()} {self._reason()}",
-                actions=self.done.actions,
-            )
+            raise UnitError(f"'systemctl {' '.join(command)}' failed: {(errors or output).strip()}", self._reason())
+
+
+def run(units: list[Unit], changed: set[str]) -> list[str]:
+    """Have all units run with their files, or, those that can't, with the old ones; what failed, in words."""
+    failures = []
+    for step in (lambda unit: unit.ensure(changed), Unit.stay_up):
+        for unit in units:
+            try:
+                step(unit)
+            except UnitError as failure:
+                what, reason = failure.args
+                failures.append(f"{what} {unit.go_back()}{reason}")
+    return failures
 
 
 def main() -> None:
@@ -522,12 +572,15 @@ def main() -> None:
     module.no_log_values.update(secret_lines(files.files))
     os.umask(0o077)
     check_directories(module)
-    changed = files.ensure()
     units = [Unit(module, done, wanted) for wanted in module.units]
-    for unit in units:
-        unit.ensure(changed)
-    for unit in units:
-        unit.stay_up()
+    try:
+        changed = files.ensure()
+        failures = run(units, changed)
+    finally:
+        if not module.check_mode:
+            files.clear()
+    if failures:
+        module.fail_json(msg="\n".join(failures), actions=done.actions)
     module.exit_json(**done.result())
 
 

@@ -229,6 +229,128 @@ def test_of_several_units_those_are_restarted_whose_files_have_changed(run, tmp_
     assert result["actions"] == [f"write {tmp_path}/two"]
 
 
+@pytest.mark.parametrize(
+    "case",  # which files are new, or newer than what the service has taken up; what is done about it
+    [
+        (set(), None),
+        ({"conf"}, "reload"),
+        ({"drop-in"}, "restart"),
+        ({"conf", "drop-in"}, "restart"),
+        ({"StateChangeTimestampMonotonic"}, "reload"),
+        ({"ActiveEnterTimestampMonotonic"}, "restart"),
+    ],
+)
+def test_what_systemd_itself_reads_takes_a_restart(run, tmp_path, monkeypatch, systemctl, case):
+    newer, verb = case
+    files = {name: tmp_path / f"{name}.conf" for name in ("conf", "drop-in")}
+    monkeypatch.setattr(unit, "UNIT_DIRECTORIES", (str(files["drop-in"]),))
+    for path in files.values():
+        path.write_text("old")
+    systemd = unit.properties()
+    monkeypatch.setattr(unit, "properties", lambda *_: {**systemd, **dict.fromkeys(newer - files.keys(), "0")})
+    wanted = [{"path": str(path), "content": "new" if name in newer else "old"} for name, path in files.items()]
+    run(units=[{"name": "nginx", "on_change": "reload", "files": wanted}])
+    assert [words for words in systemctl if words != ("daemon-reload",)] == ([(verb, "nginx.service")] if verb else [])
+
+
+@pytest.fixture
+def refuse(monkeypatch, systemctl):
+    """Has systemctl refuse to ``verb`` a unit of that name while one of the paths holds "bad"."""
+
+    def begin(*paths, verb="restart", name="nginx.service"):
+        def answer(_, *command):
+            systemctl.append(command)
+            if command == (verb, name) and any(path.exists() and path.read_text() == "bad" for path in paths):
+                raise unit.UnitError(f"'systemctl {verb} {name}' failed: it can't.", "Mend the reason.")
+
+        monkeypatch.setattr(unit.Unit, "_systemctl", answer)
+
+    return begin
+
+
+BACK = [("daemon-reload",), ("reset-failed", "nginx.service"), ("restart", "nginx.service")]
+
+
+@pytest.mark.parametrize("verb", ["restart", "reload"])
+def test_a_service_that_cannot_run_with_new_files_runs_with_the_old_ones(run, tmp_path, systemctl, refuse, verb):
+    conf, added, gone = tmp_path / "conf", tmp_path / "added", tmp_path / "gone"
+    conf.write_text("old")
+    conf.chmod(0o640)
+    gone.write_text("secret")
+    before = conf.stat()
+    refuse(conf, verb=verb)
+    files = [
+        {"path": str(conf), "content": "bad"},
+        {"path": str(added), "content": "new"},
+        {"path": str(gone), "state": "absent"},
+    ]
+    result, _ = run(units=[{"name": "nginx", "on_change": verb, "files": files}])
+    assert result["failed"]
+    assert result["msg"] == (
+        f"'systemctl {verb} nginx.service' failed: it can't. "
+        "The old configuration is back, and it runs with that. Mend the reason."
+    )
+    assert systemctl == [(verb, "nginx.service"), *BACK]
+    assert (conf.read_text(), gone.read_text(), added.exists()) == ("old", "secret", False)
+    # so that the service is not older than its files
+    assert (conf.stat().st_mode, conf.stat().st_mtime_ns) == (before.st_mode, before.st_mtime_ns)
+    assert not list(tmp_path.glob(".*"))
+    assert result["actions"][-3:] == [f"put back {path}" for path in (added, conf, gone)]
+
+
+def test_a_service_that_does_not_run_with_the_old_files_either_is_told(run, tmp_path, refuse):
+    conf = tmp_path / "conf"
+    conf.write_text("bad")
+    refuse(conf)
+    # what it ran with is not what the file had
+    result, _ = run({"path": str(conf), "content": "bad"}, {"path": str(tmp_path / "other"), "content": "new"})
+    assert (
+        "The old configuration is back, but with that, too: 'systemctl restart nginx.service' failed" in result["msg"]
+    )
+    assert conf.read_text() == "bad"
+    assert not (tmp_path / "other").exists()
+
+
+def test_an_old_file_that_cannot_be_put_back_is_told(run, tmp_path, monkeypatch, refuse):
+    conf = tmp_path / "conf"
+    conf.write_text("old")
+    refuse(conf)
+    replace = os.replace
+
+    def refuse_the_old(old, new):
+        if old.endswith(".old"):
+            raise OSError(30, "Read-only file system")
+        replace(old, new)
+
+    monkeypatch.setattr(os, "replace", refuse_the_old)
+    result, _ = run({"path": str(conf), "content": "bad"})
+    assert "The old configuration can't be brought back: Read-only file system. Mend" in result["msg"]
+
+
+def test_of_several_units_the_one_that_fails_goes_back_and_the_others_go_on(run, tmp_path, systemctl, refuse):
+    paths = [tmp_path / name for name in ("nginx", "two")]
+    for path in paths:
+        path.write_text("old")
+    refuse(paths[0])
+    files = [{"path": str(path), "content": content} for path, content in zip(paths, ("bad", "new"), strict=True)]
+    result, _ = run(units=[{"name": "nginx", "files": files[:1]}, {"name": "two", "files": files[1:]}])
+    assert "The old configuration is back" in result["msg"]
+    assert [path.read_text() for path in paths] == ["old", "new"]
+    assert systemctl == [("restart", "nginx.service"), *BACK, ("restart", "two.service")]
+
+
+def test_a_service_that_did_not_run_keeps_the_new_files(run, live, tmp_path, refuse, systemctl):
+    conf = tmp_path / "conf"
+    conf.write_text("old")
+    live([0.0], restart_sec=0.0, now=1.0)
+    refuse(conf, verb="start")
+    result, _ = run({"path": str(conf), "content": "bad"})
+    assert result["msg"] == "'systemctl start nginx.service' failed: it can't. Mend the reason."
+    assert conf.read_text() == "bad"
+    assert systemctl == [("start", "nginx.service")]
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["conf"]
+
+
 class Systemd:
     """A service that lives for ``lives`` seconds, one life after the other, and the clock that it lives by."""
 
@@ -323,6 +445,40 @@ def test_what_a_start_comes_to_is_seen_by_the_run_that_makes_it(run, live, syste
     assert "failed" not in run(check=True)[0]
     assert "nginx.service doesn't stay up" in run()[0]["msg"]
     assert systemctl == [("start", "nginx.service")] * 2
+
+
+def test_a_service_that_does_not_stay_up_with_new_files_runs_with_the_old_ones(
+    run, live, systemctl, monkeypatch, tmp_path
+):
+    conf = tmp_path / "env"
+    conf.write_text("PASSWORD=the old one")
+    systemd = live([LONG])
+
+    def restart(_, *command):
+        systemctl.append(command)
+        if command[0] == "restart":
+            systemd.lives, systemd.now = ([LONG] if "old" in conf.read_text() else LOOP), 0.0
+
+    monkeypatch.setattr(unit.Unit, "_systemctl", restart)
+    result, logged = run({"path": str(conf), "secret_content": "PASSWORD=correct horse battery"})
+    assert result["msg"] == (
+        "name: nginx.service doesn't stay up: it ended with status 3 (result: exit-code; restarts: 1). The old "
+        "configuration is back, and it runs with that. Mend the reason and run this again; 'journalctl --unit "
+        "nginx.service' on the host says more."
+    )
+    assert conf.read_text() == "PASSWORD=the old one"
+    assert systemctl == [("restart", "nginx.service"), *BACK]
+    assert systemd.now == pytest.approx(5.0, abs=0.3)  # the old one, too, has to stay up
+    assert "the old one" not in str(result) + logged
+    assert "horse" not in str(result) + logged
+
+
+def test_check_mode_puts_nothing_back(run, live, tmp_path, systemctl):
+    (tmp_path / "conf").write_text("old")
+    live(LOOP, now=101.0)
+    run({"path": str(tmp_path / "conf"), "content": "new"}, check=True)
+    assert (tmp_path / "conf").read_text() == "old"
+    assert ("daemon-reload",) not in systemctl
 
 
 def test_a_service_that_has_secrets_shows_no_journal(run, live, tmp_path):
