@@ -1,10 +1,8 @@
 """Make a signed apt repository with one package, of two series: a stand-in for MongoDB's server, of the same name.
 
-usage: repository.py DIRECTORY   needs dpkg-deb and gpg. The public key is DIRECTORY/key.asc.
+usage: repository.py DIRECTORY   needs what ../shared/repository.py needs. The public key is DIRECTORY/key.asc.
 """
 
-import gzip
-import hashlib
 import pathlib
 import shutil
 import subprocess
@@ -24,8 +22,8 @@ Description: Stand-in for MongoDB's server
 PLACES = {"mongod.py": "usr/bin/mongod", "mongod.service": "lib/systemd/system/mongod.service"}
 
 
-def make_package(pool: pathlib.Path, version: str) -> pathlib.Path:
-    """Return the path of the new package."""
+def make_package(pool: pathlib.Path, version: str) -> None:
+    """Make the package of a version."""
     with tempfile.TemporaryDirectory() as scratch:
         root = pathlib.Path(scratch, "root")
         (root / "DEBIAN").mkdir(parents=True)
@@ -38,50 +36,14 @@ def make_package(pool: pathlib.Path, version: str) -> pathlib.Path:
         (root / "usr/bin/mongod").chmod(0o755)
         path = pool / f"{PACKAGE}-{version}.deb"
         subprocess.run(["dpkg-deb", "--root-owner-group", "--build", root, path], check=True)
-    return path
-
-
-def sums(path: pathlib.Path) -> tuple[str, int]:
-    """Return a file's SHA-256 and size."""
-    content = path.read_bytes()
-    return hashlib.sha256(content).hexdigest(), len(content)
-
-
-def entry(pool: pathlib.Path, version: str) -> str:
-    """Make the package of a version and return what the index says of it."""
-    package = make_package(pool, version)
-    digest, size = sums(package)
-    return f"{CONTROL % version}Filename: {package.name}\nSize: {size}\nSHA256: {digest}\n"
 
 
 def main() -> None:
     top = pathlib.Path(sys.argv[1])
-    suite = top / "dists" / "stable"
-    index = suite / "main" / "binary-all"
-    index.mkdir(parents=True)
-    entries = "\n".join(entry(top, version) for version in VERSIONS)
-    (index / "Packages").write_text(entries, encoding="utf-8")
-    (index / "Packages.gz").write_bytes(gzip.compress(entries.encode()))
-    lines = [
-        "Suite: stable",
-        "Codename: stable",
-        "Architectures: all",
-        "Components: main",
-        "Date: Thu, 01 Jan 2026 00:00:00 UTC",
-        "SHA256:",
-    ]
-    for name in ("Packages", "Packages.gz"):
-        digest, size = sums(index / name)
-        lines.append(f" {digest} {size} main/binary-all/{name}")
-    release = suite / "Release"
-    release.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    with tempfile.TemporaryDirectory() as home:
-        gpg = ["gpg", "--quiet", "--batch", "--homedir", home]
-        subprocess.run([*gpg, "--passphrase", "", "--quick-generate-key", "molecule", "ed25519"], check=True)
-        subprocess.run([*gpg, "--output", suite / "InRelease", "--clearsign", release], check=True)
-        key = subprocess.run([*gpg, "--armor", "--export"], check=True, capture_output=True).stdout
-        subprocess.run(["gpgconf", "--homedir", home, "--kill", "gpg-agent"], check=True)
-    (top / "key.asc").write_bytes(key)
+    top.mkdir(exist_ok=True)
+    for version in VERSIONS:
+        make_package(top, version)
+    subprocess.run([sys.executable, FILES.parents[1] / "shared" / "repository.py", top, "stable"], check=True)
 
 
 main()
