@@ -1,5 +1,6 @@
 # ask.sh USER: what is to be known of the host before anything is changed, one fact a line. Root runs it, so whatever belongs to
 # the student is read as the student, and not for ever.
+echo "login ${SUDO_USER:-$(id -un)}"
 if account=$(getent passwd "$1"); then
     echo "uid $(id -u "$1")"
     echo "account $(id -gn "$1") $(passwd --status "$1" | cut -d ' ' -f 2) ${account##*:}"
