@@ -89,7 +89,7 @@ molecule: $(TESTING) $(BROWSER_VENV)/.installed packages
 	$(MAKE) --no-print-directory $(firstword $(SCENARIOS))
 	$(MAKE) --no-print-directory --jobs=$(JOBS) --keep-going --output-sync=target $(wordlist 2,99,$(SCENARIOS))
 
-$(SCENARIOS): molecule/%.test:
+$(SCENARIOS): molecule/%.test: $(TESTING) $(BROWSER_VENV)/.installed packages
 	@tests/molecule.sh $*
 
 integration: integration/demo integration/engine integration/image integration/faults

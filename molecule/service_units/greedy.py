@@ -1,4 +1,4 @@
-"""Takes as much as it gets of what it is asked for: greedy.py PORT serves /memory?MEGABYTES, /tasks and /cpu."""
+"""Takes as much as it gets of what it is asked for: greedy.py PORT serves /memory?MEGABYTES, /tasks, /cpu and /page?URL."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import http.server
 import sys
 import threading
 import time
+import urllib.request
 
 
 def memory(megabytes: str) -> str:
@@ -34,10 +35,19 @@ def cpu(_: str) -> str:
     return str(round(100 * (time.process_time() - used) / (time.monotonic() - start)))
 
 
+def page(url: str) -> str:
+    """What becomes of a request for it."""
+    try:
+        with urllib.request.urlopen(url, timeout=3) as answer:
+            return str(answer.status)
+    except OSError as error:
+        return str(error)
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         what, _, amount = self.path.removeprefix("/").partition("?")
-        answer = {"memory": memory, "tasks": tasks, "cpu": cpu}[what](amount)
+        answer = {"memory": memory, "tasks": tasks, "cpu": cpu, "page": page}[what](amount)
         self.send_response(200)
         self.end_headers()
         self.wfile.write(answer.encode())
