@@ -1,4 +1,4 @@
-"""Takes as much as it gets of what it is asked for: greedy.py PORT serves /memory?MEGABYTES, /tasks, /cpu and /page?URL."""
+"""Takes as much as it gets of what it is asked for, as greedy.py PORT: /memory?MEGABYTES, /tasks, /cpu, /page?URL."""
 
 from __future__ import annotations
 
