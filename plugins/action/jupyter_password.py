@@ -55,7 +55,7 @@ class ActionModule(ActionBase):
         # Without a hash, the module keeps the one that is there, and tells it
         found, present = self._execute(arguments, task_vars)
         password_changed = False
-        if not found.get("failed"):
+        if not found.get("failed") and not found.get("told"):
             if password and not fits(str(password), present):
                 arguments["hashed_password"] = make_hash(str(password))
                 before = found.get("diff", {}).get("before", "")

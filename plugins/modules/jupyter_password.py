@@ -15,6 +15,7 @@ description:
   - The password does not leave the control machine. There it is compared with the hash that is in the file,
     so that an unchanged password is no change.
   - A hash of another kind (sha1, sha256), a damaged one, or one that costs more than Jupyter's own is replaced.
+extends_documentation_fragment: [ouseful.coursevm.unless]
 requirements:
   - passlib or libpass, and argon2-cffi, on the control machine
 options:
@@ -68,6 +69,12 @@ password_changed:
   description: Whether the hash was, or would be, replaced. It ends all sessions at the server's next start.
   returned: success
   type: bool
+told:
+  description: What O(unless) has printed, line by line.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 """
 
 import json
@@ -75,6 +82,8 @@ import os
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.ouseful.coursevm.plugins.module_utils.unless import UNLESS, told
 
 SECTION = "PasswordIdentityProvider"
 KEY = "hashed_password"
@@ -130,9 +139,12 @@ def main() -> None:
             "owner": {"type": "str"},
             "group": {"type": "str"},
             "mode": {"type": "raw", "default": "0600"},
+            **UNLESS,
         },
         supports_check_mode=True,
     )
+    if missing := told(module):
+        module.exit_json(changed=False, told=missing)
     path, settings = module.params["path"], module.params["settings"]
     try:
         with open(path, encoding="utf-8") as file:
@@ -147,7 +159,7 @@ def main() -> None:
     present = hash_in(before or {})
     wanted = module.params["hashed_password"] or present
     if not wanted:
-        module.exit_json(changed=False, present="")
+        module.exit_json(changed=False, present="", told=[])
 
     after = with_hash((before or {}) if settings is None else settings, wanted)
     changed = before != after
@@ -166,6 +178,7 @@ def main() -> None:
     module.exit_json(
         changed=changed,
         present=present,
+        told=[],
         diff={
             "before_header": path,
             "after_header": path,

@@ -25,6 +25,7 @@ description:
   - What fails to start or to stay up is shown with the last lines of its journal, unless one of its files is secret,
     which the journal may hold.
   - The host's log gets the units' names, and no argument.
+extends_documentation_fragment: [ouseful.coursevm.unless]
 options:
   name: &name
     description: Name of the unit. V(.service) is added where it has no type. Either this or O(units) is required.
@@ -167,6 +168,12 @@ actions:
   type: list
   elements: str
   sample: [write /etc/nginx/nginx.conf, reload nginx.service]
+told:
+  description: What O(unless) has printed, line by line.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 """
 
 import os
@@ -183,6 +190,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.changes import Do
 from ansible_collections.ouseful.coursevm.plugins.module_utils.quiet import QuietModule
 from ansible_collections.ouseful.coursevm.plugins.module_utils.roots_own import Directory, look, others_directory
 from ansible_collections.ouseful.coursevm.plugins.module_utils.services import is_newer, properties
+from ansible_collections.ouseful.coursevm.plugins.module_utils.unless import UNLESS, told
 
 FILE = {
     "path": {"type": "path", "required": True},
@@ -217,7 +225,7 @@ UNIT = {
     "enabled": {"type": "bool", "default": True},
 }
 UNITS = {"type": "list", "elements": "dict", "options": {**UNIT, "name": {"type": "str", "required": True}}}
-ARGUMENTS = {**UNIT, "units": UNITS}
+ARGUMENTS = {**UNIT, "units": UNITS, **UNLESS}
 TYPES = ("service", "socket", "timer", "path", "target", "mount", "automount", "swap", "slice")
 # Directories whose files systemd itself reads.
 UNIT_DIRECTORIES = ("/etc/systemd/", "/run/systemd/", "/usr/lib/systemd/", "/lib/systemd/")
@@ -566,6 +574,8 @@ def main() -> None:
         mutually_exclusive=[("units", option) for option in UNIT],
         supports_check_mode=True,
     )
+    if missing := told(module):
+        module.exit_json(changed=False, actions=[], told=missing)
     done = Done()
     files = Files(module, done)
     # A secret that is shown whole is hidden by Ansible; what refuses a file may quote one line of it
@@ -581,7 +591,7 @@ def main() -> None:
             files.clear()
     if failures:
         module.fail_json(msg="\n".join(failures), actions=done.actions)
-    module.exit_json(**done.result())
+    module.exit_json(**done.result(), told=[])
 
 
 if __name__ == "__main__":

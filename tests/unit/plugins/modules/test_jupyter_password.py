@@ -63,6 +63,17 @@ def verifies(config: pathlib.Path, password: str) -> bool:
         return False
 
 
+def test_nothing_is_done_before_all_is_there(config: pathlib.Path) -> None:
+    heard = run(config, password=PASSWORD, unless="echo no account")
+    assert heard["told"] == ["no account"]
+    assert not heard["changed"] and not heard["password_changed"]
+    assert not config.parent.exists()
+
+    done = run(config, password=PASSWORD, unless="true")
+    assert done["told"] == [] and done["password_changed"]
+    assert verifies(config, PASSWORD)
+
+
 def test_set_keep_and_reset(config: pathlib.Path) -> None:
     assert run(config, "--check", password=PASSWORD)["changed"]
     assert not config.parent.exists()

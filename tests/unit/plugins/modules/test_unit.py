@@ -94,10 +94,10 @@ def run(monkeypatch, capsys, tmp_path, systemctl):
     monkeypatch.setattr(unit.Module, "_log_to_syslog", lambda _, message: logged.append(message))
     monkeypatch.setattr("ansible.module_utils.basic.has_journal", False)
 
-    def run_module(*files, units=None, check=False):
+    def run_module(*files, units=None, check=False, unless=None):
         told = units or [{"name": "nginx", "files": files}]
         owned = [{**one, "files": [{**owner, **file} for file in one["files"]]} for one in told]
-        arguments = {"units": owned} if units else owned[0]
+        arguments = {**({"units": owned} if units else owned[0]), "unless": unless}
         internal = {"_ansible_remote_tmp": str(tmp_path / "scratch"), "_ansible_check_mode": check}
         if "inject_invocation" in PASS_VARS:
             # since ansible-core 2.21, the answer has what the module was called with only when asked, as by -vvv
@@ -110,6 +110,18 @@ def run(monkeypatch, capsys, tmp_path, systemctl):
         return json.loads(capsys.readouterr().out), "".join(logged)
 
     return run_module
+
+
+def test_nothing_is_done_before_all_is_there(run, systemctl, tmp_path):
+    file = {"path": str(tmp_path / "conf"), "content": "new"}
+    for check in (True, False):
+        result, _ = run(file, check=check, unless="echo no nginx; echo no certificate")
+        assert result["told"] == ["no nginx", "no certificate"]
+        assert not result["changed"] and result["actions"] == [] and systemctl == []
+        assert not (tmp_path / "conf").exists()
+    result, _ = run(file, unless="test -e /")
+    assert result["told"] == [] and result["changed"]
+    assert (tmp_path / "conf").read_text() == "new"
 
 
 def test_nothing_of_a_secret_of_several_lines_is_logged(run, tmp_path):
