@@ -19,9 +19,10 @@ settings = {name: value for name, value in os.environ.items() if not name.starts
 settings["PIP_CONFIG_FILE"] = os.devnull
 
 os.umask(0o022)  # whatever root's is: others use what is installed here
-if not os.path.exists(python):
+packages = os.path.join(environment, "lib", os.path.basename(os.path.realpath(python)))
+if not (os.path.exists(python) and os.path.isdir(packages)):
     # What would bring pip into it is a package of its own on Debian
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--clear", environment], check=True)
 with tempfile.TemporaryDirectory(dir="/var/tmp") as wheels:
     shutil.unpack_archive(archive, wheels, "zip")
     (pip,) = glob.glob(os.path.join(glob.escape(wheels), "pip-*.whl"))
