@@ -49,7 +49,7 @@ CONNECTION_ARGUMENTS = {
 }
 
 # Path of the API version to use, where the catalogue's endpoint has none.
-API_PATHS = {"compute": "v2.1", "network": "v2.0", "image": "v2"}
+API_PATHS = {"compute": "v2.1", "network": "v2.0", "image": "v2", "block-storage": "v3"}
 # Stein (2019): tags with the creation (2.52), flavor by name in a server's details (2.47).
 COMPUTE_MICROVERSION = "2.72"
 # Ussuri (2020): a volume's delete_on_termination can be changed.
@@ -185,7 +185,7 @@ class Cloud:
         )
 
     def endpoint(self, service: str) -> str:
-        """URL of a service ('compute', 'network', 'image') with its API version, without a slash at the end."""
+        """URL of a service (one of API_PATHS) with its API version, without a slash at the end."""
         if service not in self._endpoints:
             url = self._region.get_endpoint(service) or self._access.service_catalog.url_for(
                 service_type=service,

@@ -14,6 +14,11 @@ COMPUTE_LIMITS = {
     "cores": ("maxTotalCores", "totalCoresUsed"),
     "ram": ("maxTotalRAMSize", "totalRAMUsed"),
 }
+#: The same in Cinder's answer; gigabytes are GiB.
+VOLUME_LIMITS = {
+    "volumes": ("maxTotalVolumes", "totalVolumesUsed"),
+    "gigabytes": ("maxTotalVolumeGigabytes", "totalGigabytesUsed"),
+}
 
 
 @dataclass(frozen=True)
@@ -37,16 +42,22 @@ def role(roles: Collection[str]) -> Check:
     return Check("role", True, f"roles in the project: {listed}")
 
 
-def image_fits(image: Mapping[str, Any], flavor: Mapping[str, Any]) -> Check:
-    """Whether instances of the flavor can be made from the image: the cloud's own error for that is misleading."""
+def image_fits(image: Mapping[str, Any], flavor: Mapping[str, Any], volume_size: int | None) -> Check:
+    """Whether instances can be made from the image: the cloud's own error for that is misleading.
+
+    Their disk is the flavor's, or a volume of so many GiB.
+    """
     size = image.get("virtual_size") or (image.get("size") if image.get("disk_format") == "raw" else 0) or 0
     disk = max(image.get("min_disk") or 0, -(-size // GIB))
     ram = image.get("min_ram") or 0
     wanted = f"image '{image['name']}' needs a disk of {disk} GiB and {ram} MiB of RAM"
     given = f"flavor '{flavor['name']}' has {flavor['disk']} GiB and {flavor['ram']} MiB"
-    # A disk of 0 takes the image's size.
-    if (flavor["disk"] and flavor["disk"] < disk) or flavor["ram"] < ram:
-        mend = "Choose a larger flavor or make the image smaller."
+    if volume_size is not None:
+        given = f"volume_size is {volume_size} GiB, and flavor '{flavor['name']}' has {flavor['ram']} MiB"
+    has = volume_size if volume_size is not None else flavor["disk"] or disk  # a disk of 0 takes the image's size
+    if has < disk or flavor["ram"] < ram:
+        larger = "flavor" if volume_size is None or flavor["ram"] < ram else "volume_size"
+        mend = f"Choose a larger {larger} or make the image smaller."
         return Check("image_fits_flavor", False, f"{wanted}; {given}", mend)
     return Check("image_fits_flavor", True, f"{wanted}; {given}")
 
@@ -58,6 +69,13 @@ def compute_quotas(absolute: Mapping[str, int], flavor: Mapping[str, Any] | None
         needed |= {"cores": new * flavor["vcpus"], "ram": new * flavor["ram"]}
     for name, number in needed.items():
         limit, used = COMPUTE_LIMITS[name]
+        yield _quota(name, number, absolute[limit], absolute[used])
+
+
+def volume_quotas(absolute: Mapping[str, int], new: int, volume_size: int) -> Iterator[Check]:
+    """The quotas of Cinder for `new` instances, each with a volume of so many GiB."""
+    for name, number in {"volumes": new, "gigabytes": new * volume_size}.items():
+        limit, used = VOLUME_LIMITS[name]
         yield _quota(name, number, absolute[limit], absolute[used])
 
 

@@ -48,6 +48,9 @@ options:
     description: How many subnets each network has, 2 with both versions of IP for example.
     type: int
     default: 1
+  volume_size:
+    description: Size in GiB of the volume that each new instance boots from. None when not given.
+    type: int
 attributes:
   check_mode:
     description: Runs as without it.
@@ -72,7 +75,8 @@ checks:
   description:
     - What was checked. After a failed login there is only V(cloud).
     - Names are V(cloud), V(role), V(image), V(flavor), V(image_fits_flavor), V(external_network), and V(quota_) with
-      C(instances), C(cores), C(ram) (MiB), C(floatingip), C(port), and what a network not yet made needs.
+      C(instances), C(cores), C(ram) (MiB), C(floatingip), C(port), what a network not yet made needs, and with
+      O(volume_size) C(volumes) and C(gigabytes) (GiB).
   returned: always
   type: list
   elements: dict
@@ -125,6 +129,7 @@ ARGUMENTS = {
     "external_network": {"type": "str"},
     "network_per_student": {"type": "bool", "default": False},
     "subnet_count": {"type": "int", "default": 1},
+    "volume_size": {"type": "int"},
 }
 
 
@@ -149,7 +154,8 @@ class Preflight:
         )
         self.checks.append(preflight.role(cloud.roles))
 
-        images, flavors, networks, limits, quotas, servers = concurrently(
+        volume_size = self._params["volume_size"]
+        images, flavors, networks, limits, quotas, volumes, servers = concurrently(
             lambda look: look(),
             [
                 lambda: self._images(cloud),
@@ -157,6 +163,7 @@ class Preflight:
                 lambda: cloud.list("network", "/networks", "networks"),
                 lambda: self._told(cloud, "compute", "/limits"),
                 lambda: self._told(cloud, "network", f"/quotas/{cloud.project_id}/details"),
+                lambda: None if volume_size is None else self._told(cloud, "block-storage", "/limits"),
                 lambda: observed.servers(cloud, self._params["cohort"]),
             ],
             observed.READERS,
@@ -164,7 +171,7 @@ class Preflight:
         image = self._image(images)
         flavor = self._picked("flavor", flavors)
         if image and flavor:
-            self.checks.append(preflight.image_fits(image, flavor))
+            self.checks.append(preflight.image_fits(image, flavor, volume_size))
         if self._params["external_network"]:
             self._picked("external_network", [network for network in networks if network.get("router:external")])
 
@@ -172,6 +179,8 @@ class Preflight:
         new = [student for student in self._params["students"] if student not in present]
         if limits:
             self.checks += preflight.compute_quotas(limits["limits"]["absolute"], flavor, len(new))
+        if volumes:
+            self.checks += preflight.volume_quotas(volumes["limits"]["absolute"], len(new), volume_size)
         if quotas:
             of_project = [body for body in networks if body.get("project_id") == cloud.project_id]
             own = observed.ours(map(observed.network, of_project), self._params["cohort"])

@@ -155,11 +155,13 @@ def poor_clouds(cohort, broken_clouds):
         admin.identity.assign_project_role_to_user(project, user, admin.identity.find_role("reader"))
         admin.set_compute_quotas(project.id, instances=2, cores=2, ram=2048)
         admin.set_network_quotas(project.id, floatingip=1, network=0)
+        admin.set_volume_quotas(project.id, volumes=1, gigabytes=30)
         settings = {"username": user.name, "password": user.password, "project_name": project.name}
         yield broken_clouds(**settings)
     finally:
         admin.delete_compute_quotas(project.id)
         admin.delete_network_quotas(project.id)
+        admin.delete_volume_quotas(project.id)
         if user:
             admin.identity.delete_user(user)
         admin.identity.delete_project(project)
@@ -172,6 +174,10 @@ def test_preflight_sees_that_role_and_quotas_do_not_suffice(cohort, poor_clouds)
     assert failed["quota_cores"]["detail"] == "4 needed, 2 free (0 of 2 in use)"
     assert failed["quota_cores"]["mend"].startswith("Ask for a quota of 4")
     assert "Ask for the role member" in failed["role"]["mend"]
+    volumes = cohort.preflight(["ada", "grace"], poor_clouds, flavor="m2.small", volume_size=20)
+    failed_then = {check["name"]: check["detail"] for check in volumes["checks"] if not check["ok"]}
+    assert failed_then.keys() - failed.keys() == {"quota_volumes", "quota_gigabytes"}
+    assert failed_then["quota_gigabytes"] == "40 needed, 30 free (0 of 30 in use)"
 
 
 @pytest.mark.parametrize(

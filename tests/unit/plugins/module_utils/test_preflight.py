@@ -26,9 +26,37 @@ GIB = 2**30
     ],
 )
 def test_image_and_flavor(image, flavor, ok):
-    check = preflight.image_fits({"name": "course", "min_disk": 0, "min_ram": 0, **image}, {**FLAVOR, **flavor})
+    image = {"name": "course", "min_disk": 0, "min_ram": 0, **image}
+    check = preflight.image_fits(image, {**FLAVOR, **flavor}, None)
     assert check.ok is ok
     assert bool(check.mend) is not ok
+
+
+@pytest.mark.parametrize(
+    ("volume_size", "flavor", "larger"),
+    [
+        (8, {}, ""),
+        (8, {"disk": 0}, ""),
+        (7, {"disk": 64}, "volume_size"),
+        (0, {"disk": 0}, "volume_size"),
+        (8, {"ram": 512}, "flavor"),
+        (7, {"ram": 512}, "flavor"),
+    ],
+)
+def test_an_image_and_a_volume(volume_size, flavor, larger):
+    image = {"name": "course", "min_disk": 8, "min_ram": 1024}
+    check = preflight.image_fits(image, {**FLAVOR, **flavor}, volume_size)
+    assert check.mend == (f"Choose a larger {larger} or make the image smaller." if larger else "")
+    assert check.ok is not bool(larger)
+    assert f"volume_size is {volume_size} GiB" in check.detail
+
+
+def test_volume_quotas():
+    absolute = {"maxTotalVolumes": 10, "totalVolumesUsed": 8, "maxTotalVolumeGigabytes": 100, "totalGigabytesUsed": 40}
+    assert [check.ok for check in preflight.volume_quotas(absolute, 2, 30)] == [True, True]
+    volumes, gigabytes = preflight.volume_quotas(absolute, 3, 30)
+    assert volumes.detail == "3 needed, 2 free (8 of 10 in use)"
+    assert str(gigabytes).startswith("quota_gigabytes: 90 needed, 60 free (40 of 100 in use). Ask for a quota of 130")
 
 
 @pytest.mark.parametrize(("roles", "ok"), [(["member", "reader"], True), (["reader"], False), ([], False)])
