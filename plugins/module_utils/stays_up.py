@@ -43,13 +43,21 @@ def times_ended(seen: Mapping[str, str]) -> int:
     return int(seen.get("NRestarts") or 0) + (seen.get("SubState") == "auto-restart")
 
 
-def verdict(seen: Mapping[str, str], ended_before: int, now: float) -> bool | None:
-    """True for a service that has run for long enough, False for one that has ended since, or for good, else None.
+def tolerated(first: Mapping[str, str]) -> int:
+    """How often it may have ended, by what is first seen of it.
 
-    ``ended_before`` is the number of times that it had ended when it was first looked at: once is no loop, for what it
-    lacked may be there at the next start. ``now`` has the seconds of the clock that systemd has its times from.
+    Once is no loop, for what it lacked may be there at the next start; and whether it has done so before it is looked
+    at, or is about to, is chance.
     """
-    if seen["ActiveState"] in ("inactive", "failed") or times_ended(seen) > ended_before:
+    return times_ended(first) + (not is_to_be_restarted(first))
+
+
+def verdict(seen: Mapping[str, str], tolerated: int, now: float) -> bool | None:
+    """True for a service that has run for long enough, False for one that ends more often, or for good, else None.
+
+    ``now`` has the seconds of the clock that systemd has its times from.
+    """
+    if seen["ActiveState"] in ("inactive", "failed") or times_ended(seen) > tolerated:
         return False
     since = int(seen["ActiveEnterTimestampMonotonic"] or 0) / 1e6
     return True if seen["ActiveState"] == "active" and now - since >= SETTLED else None

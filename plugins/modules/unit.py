@@ -494,8 +494,8 @@ class Unit:
         seen = properties(self.module, self.name, PROPERTIES) if self.is_to_stay else {}
         if not seen or not stays_up.is_to_stay(self.name, seen):
             return
-        ended_before, give_up = stays_up.times_ended(seen), time.monotonic() + PATIENCE
-        while (stays := stays_up.verdict(seen, ended_before, time.monotonic())) is None:
+        tolerated, give_up = stays_up.tolerated(seen), time.monotonic() + PATIENCE
+        while (stays := stays_up.verdict(seen, tolerated, time.monotonic())) is None:
             if time.monotonic() > give_up:
                 stays = not stays_up.is_to_be_restarted(seen)  # one that takes its time to start is none of ours
                 break

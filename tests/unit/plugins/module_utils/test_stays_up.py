@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.ouseful.coursevm.plugins.module_utils.stays_up import how_it_ended, is_to_stay, times_ended
+from ansible_collections.ouseful.coursevm.plugins.module_utils.stays_up import (
+    how_it_ended,
+    is_to_stay,
+    times_ended,
+    tolerated,
+    verdict,
+)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +34,29 @@ def test_how_it_ended(seen, words):
 )
 def test_an_end_is_counted_once(sub_state, times):
     assert times_ended({"NRestarts": "2", "SubState": sub_state}) == times
+
+
+def looped(*looks):
+    """The verdict after these looks, each with the state of the unit, that of its service, and the restarts."""
+    seen = [
+        {"ActiveState": state, "SubState": sub, "NRestarts": restarts, "ActiveEnterTimestampMonotonic": "0"}
+        for state, sub, restarts in looks
+    ]
+    return verdict(seen[-1], tolerated(seen[0]), now=1)
+
+
+RUNNING, WAITING = ("active", "running"), ("activating", "auto-restart")
+
+
+@pytest.mark.parametrize("before", [0, 9])
+def test_one_end_is_no_loop_whether_it_is_seen_or_not(before):
+    assert looped((*RUNNING, before)) is None
+    assert looped((*RUNNING, before), (*WAITING, before)) is None
+    assert looped((*RUNNING, before), (*RUNNING, before + 1)) is None
+    assert looped((*WAITING, before), (*RUNNING, before + 1)) is None
+    assert looped((*RUNNING, before), (*WAITING, before + 1)) is False
+    assert looped((*WAITING, before), (*WAITING, before + 1)) is False
+    assert looped((*RUNNING, before), ("failed", "failed", before)) is False
 
 
 @pytest.mark.parametrize(

@@ -422,6 +422,7 @@ def live(monkeypatch):
         ([LONG], {"now": 3600.0}, 0.0),
         ([60.0] * 9 + [LONG], {"now": 3600.0}, 0.0),  # restarted, and long ago
         ([0.0, LONG], {}, 7.0),  # it lacked something at its first start
+        ([1.0, LONG], {}, 8.0),  # and is seen before it ends
         (LOOP, {"Type": "oneshot"}, 0.0),
         (LOOP, {"ConditionResult": "no", "ActiveState": "inactive"}, 0.0),
         ([LONG], {"ActiveState": "activating", "SubState": "start"}, 30.0),  # it takes its time
