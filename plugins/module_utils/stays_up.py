@@ -14,6 +14,7 @@ PROPERTIES = (
     "Type",
     "ActiveState",
     "SubState",
+    "Job",
     "ConditionResult",
     "NRestarts",
     "Result",
@@ -39,8 +40,9 @@ def is_to_be_restarted(seen: Mapping[str, str]) -> bool:
 
 def times_ended(seen: Mapping[str, str]) -> int:
     """How often it has ended by itself since somebody started it, as long as it comes back."""
-    # systemd counts the restarts, of which the last may be due yet; "auto-restart-queued" is counted already
-    return int(seen.get("NRestarts") or 0) + (seen.get("SubState") == "auto-restart")
+    # systemd counts the restarts, of which the last may be due yet. It is counted once there is a job for it, since systemd
+    # 254 in a state of its own, "auto-restart-queued"
+    return int(seen.get("NRestarts") or 0) + (seen.get("SubState") == "auto-restart" and not seen.get("Job"))
 
 
 def tolerated(first: Mapping[str, str]) -> int:
@@ -57,7 +59,10 @@ def verdict(seen: Mapping[str, str], tolerated: int, now: float) -> bool | None:
 
     ``now`` has the seconds of the clock that systemd has its times from.
     """
-    if seen["ActiveState"] in ("inactive", "failed") or times_ended(seen) > tolerated:
+    ended_for_good = seen["ActiveState"] in ("inactive", "failed") and not seen.get(
+        "Job"
+    )  # as in the midst of a restart
+    if ended_for_good or times_ended(seen) > tolerated:
         return False
     since = int(seen["ActiveEnterTimestampMonotonic"] or 0) / 1e6
     return True if seen["ActiveState"] == "active" and now - since >= SETTLED else None

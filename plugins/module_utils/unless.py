@@ -18,7 +18,8 @@ def told(module: AnsibleModule) -> list[str]:
     command = module.params["unless"]
     if not command:
         return []
-    status, output, errors = module.run_command(["/bin/sh", "-c", command])
+    # The shell's variables are its own
+    status, output, errors = module.run_command(["/bin/sh", "-c", command], expand_user_and_vars=False)
     if status:
         module.fail_json(msg=f"unless: the command exits with {status}: {(errors or output).strip()}. It is: {command}")
     return output.splitlines()

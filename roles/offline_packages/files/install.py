@@ -22,7 +22,9 @@ os.umask(0o022)  # whatever root's is: others use what is installed here
 packages = os.path.join(environment, "lib", os.path.basename(os.path.realpath(python)))
 if not (os.path.exists(python) and os.path.isdir(packages)):
     # What would bring pip into it is a package of its own on Debian
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--clear", environment], check=True)
+    make = [sys.executable, "-m", "venv", "--without-pip", environment]
+    is_environment = os.path.exists(os.path.join(environment, "pyvenv.cfg"))  # not a directory with somebody's files
+    subprocess.run([*make, "--clear"] if is_environment else make, check=True)
 with tempfile.TemporaryDirectory(dir="/var/tmp") as wheels:
     shutil.unpack_archive(archive, wheels, "zip")
     (pip,) = glob.glob(os.path.join(glob.escape(wheels), "pip-*.whl"))

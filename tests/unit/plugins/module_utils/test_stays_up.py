@@ -30,10 +30,18 @@ def test_how_it_ended(seen, words):
 
 
 @pytest.mark.parametrize(
-    ("sub_state", "times"), [("running", 2), ("auto-restart", 3), ("auto-restart-queued", 2), ("start-pre", 2)]
+    ("seen", "times"),
+    [
+        ({"SubState": "running"}, 2),
+        ({"SubState": "auto-restart", "Job": ""}, 3),
+        ({"SubState": "auto-restart", "Job": "811"}, 2),  # up to systemd 253
+        ({"SubState": "auto-restart-queued", "Job": "811"}, 2),
+        ({"SubState": "dead", "Job": "811"}, 2),
+        ({"SubState": "start-pre", "Job": "811"}, 2),
+    ],
 )
-def test_an_end_is_counted_once(sub_state, times):
-    assert times_ended({"NRestarts": "2", "SubState": sub_state}) == times
+def test_an_end_is_counted_once(seen, times):
+    assert times_ended({"NRestarts": "2", **seen}) == times
 
 
 def looped(*looks):
@@ -57,6 +65,12 @@ def test_one_end_is_no_loop_whether_it_is_seen_or_not(before):
     assert looped((*RUNNING, before), (*WAITING, before + 1)) is False
     assert looped((*WAITING, before), (*WAITING, before + 1)) is False
     assert looped((*RUNNING, before), ("failed", "failed", before)) is False
+
+
+def test_a_service_in_the_midst_of_a_restart_has_not_ended():
+    seen = {"ActiveState": "inactive", "SubState": "dead", "NRestarts": "1", "ActiveEnterTimestampMonotonic": "0"}
+    assert verdict({**seen, "Job": "811"}, 1, now=1) is None
+    assert verdict({**seen, "Job": ""}, 1, now=1) is False
 
 
 @pytest.mark.parametrize(

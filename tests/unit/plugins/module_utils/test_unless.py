@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
+import json
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.ouseful.coursevm.plugins.module_utils.unless import told
-
-
-class Failed(Exception):
-    """The module has ended with an error."""
+from ansible_collections.ouseful.coursevm.plugins.module_utils.unless import UNLESS, told
 
 
-class Module:
-    """Runs commands for real."""
-
-    def __init__(self, unless: str | None) -> None:
-        self.params = {"unless": unless}
-
-    def run_command(self, command: list[str]) -> tuple[int, str, str]:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return done.returncode, done.stdout, done.stderr
-
-    def fail_json(self, msg: str) -> None:
-        raise Failed(msg)
+def ask(command: str | None) -> list[str]:
+    """What a real module is told."""
+    with patch_module_args({"unless": command}):
+        return told(AnsibleModule(argument_spec=UNLESS))
 
 
 @pytest.mark.parametrize(
@@ -36,13 +26,19 @@ class Module:
         ("echo it is not that >&2", []),
         ("echo no nginx; echo 'port: 80'", ["no nginx", "port: 80"]),
         ("for x in 1 2; do echo $x; done | sed 1d", ["2"]),
+        # The shell's variables and quotes are its own, and nothing of Ansible's environment
+        ("echo '$HOME ${PATH} ~'; for HOME in 1 2; do echo $HOME; done", ["$HOME ${PATH} ~", "1", "2"]),
     ],
 )
 def test_what_is_printed_is_told_line_by_line(command, lines):
-    assert told(Module(command)) == lines
+    assert ask(command) == lines
 
 
 @pytest.mark.parametrize("command", ["exit 3", "echo no nginx; false", "if"])
-def test_a_question_that_fails_is_no_answer(command):
-    with pytest.raises(Failed, match=r"^unless: the command exits with [123]: .*It is: "):
-        told(Module(command))
+def test_a_question_that_fails_is_no_answer(command, capsys):
+    with pytest.raises(SystemExit):
+        ask(command)
+    result = json.loads(capsys.readouterr().out)
+    assert result["failed"]
+    assert result["msg"].startswith("unless: the command exits with ")
+    assert result["msg"].endswith(f". It is: {command}")
