@@ -40,8 +40,8 @@ def is_to_be_restarted(seen: Mapping[str, str]) -> bool:
 
 def times_ended(seen: Mapping[str, str]) -> int:
     """How often it has ended by itself since somebody started it, as long as it comes back."""
-    # systemd counts the restarts, of which the last may be due yet. It is counted once there is a job for it, since systemd
-    # 254 in a state of its own, "auto-restart-queued"
+    # systemd counts the restarts, of which the last may be due yet: it is counted as soon as it has a job.
+    # Since version 254 that is a state of its own, "auto-restart-queued"
     return int(seen.get("NRestarts") or 0) + (seen.get("SubState") == "auto-restart" and not seen.get("Job"))
 
 
