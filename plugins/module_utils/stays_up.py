@@ -59,9 +59,8 @@ def verdict(seen: Mapping[str, str], tolerated: int, now: float) -> bool | None:
 
     ``now`` has the seconds of the clock that systemd has its times from.
     """
-    ended_for_good = seen["ActiveState"] in ("inactive", "failed") and not seen.get(
-        "Job"
-    )  # as in the midst of a restart
+    # With a job, it is in the midst of a restart
+    ended_for_good = seen["ActiveState"] in ("inactive", "failed") and not seen.get("Job")
     if ended_for_good or times_ended(seen) > tolerated:
         return False
     since = int(seen["ActiveEnterTimestampMonotonic"] or 0) / 1e6
