@@ -41,7 +41,7 @@ class OnTheWay:
 
     ``ask`` requests the way to the goal, given its verb. ``make`` makes the server anew and returns its id. Either is
     done at most ``tries`` times, and noted as ``step``. ``made_by`` is the step by which this run has made the server,
-    None when it was there.
+    None when it was there; ``given_up`` are ids of those that it has made, and removed for the sake of another run's.
     """
 
     server_id: str
@@ -53,6 +53,7 @@ class OnTheWay:
     ask: Callable[[str], Any] | None = None
     make: Callable[[], str] | None = None
     made_by: str | None = None
+    given_up: set[str] = field(default_factory=set)
     asked: str = ""  # the last verb
     refusal: str = ""
     leaving: bool = False
@@ -149,7 +150,7 @@ class Waiting:
         while self.on_the_way:
             try:
                 # Who has gone, and what was just made, is seen for sure by a whole look only
-                whole = bool(due) or any(way.leaving for way in self.on_the_way.values())
+                whole = bool(due) or any(way.leaving or way.given_up for way in self.on_the_way.values())
                 servers = self._poll(pace, len(self.on_the_way), partial(followed.look, whole=whole))
                 self._leave_to_others(servers)
                 on_poll(servers)
@@ -175,7 +176,7 @@ class Waiting:
         """
         oldest: dict[str, Server] = {}
         for server in servers.values():
-            if server.task_state != "deleting":
+            if server.task_state != "deleting" and (server.status != "ERROR" or server.launched):
                 oldest.setdefault(server.owner.student, server)
         for student, way in list(self.on_the_way.items()):
             rival = oldest.get(student)
@@ -188,7 +189,8 @@ class Waiting:
                 continue
             self.outcomes[student].done.remove(way.made_by)
             self.tell(f"{student}: another run has made the server ({rival.id}); its own is removed again")
-            way.server_id, way.made_by = rival.id, None
+            way.given_up.add(way.server_id)
+            way.server_id, way.made_by, way.leaving = rival.id, None, False
 
     def _state_of(self, student: str) -> str:
         server = self.outcomes[student].server
@@ -201,21 +203,21 @@ class Waiting:
     def _follow(self, student: str, there: dict[str, Server]) -> bool:
         """Take in what the poll says of one student's server; True when something has to be asked of Nova."""
         way = self.on_the_way[student]
+        way.given_up &= there.keys()
         server = there.get(way.server_id)
         if way.leaving:
             if server is None:
                 self.outcomes[student].server = None
             return server is None
         if server is None:
-            self._give_up(student, "the server vanished while it was waited for: somebody or the cloud removed it")
-            return False
+            return self._is_made_again(student)
         self.outcomes[student].server = server
         status = server.status
         if status == "REBUILD" and way.goal:
             way.asked = way.asked or "rebuild"  # by a request whose answer was lost, or by another run
         if status == "ERROR" and not way.may_ask(status):
             self._handle_error(student, server)
-        elif status == "BUILD" or (way.goal and way.is_underway(server)):
+        elif status == "BUILD" or way.given_up or (way.goal and way.is_underway(server)):
             return False
         elif way.is_there(server):
             self._arrive(student, server)
@@ -224,6 +226,17 @@ class Waiting:
         else:
             self._give_up(student, _where_it_stays(way, server))
         return False
+
+    def _is_made_again(self, student: str) -> bool:
+        """Whether to make the server again that has vanished: of two runs that meet one in ERROR, both remove it."""
+        way = self.on_the_way[student]
+        vanished = "the server vanished while it was waited for: somebody or the cloud removed it"
+        if way.make is None or way.tries <= 0:
+            self._give_up(student, vanished)
+            return False
+        self.tell(f"{student}: {vanished}; making it again")
+        self.outcomes[student].server = None
+        return True
 
     def _arrive(self, student: str, server: Server) -> None:
         way, outcome = self.on_the_way.pop(student), self.outcomes[student]
