@@ -129,7 +129,8 @@ class _Student:
         """Why nothing can be done for this student; None when something can."""
         if len(self.servers) > 1:
             ids = ", ".join(server.id for server in self.servers)
-            return f"there are {len(self.servers)} servers tagged as this student's: {ids}; remove all but one"
+            mend = "if no other run is at work, remove all but one"
+            return f"there are {len(self.servers)} servers tagged as this student's: {ids}; {mend}"
         if self.desired.makes and self.server is None:
             for name, resource_id, owner in self.state.strangers:
                 if name == self.wanted.name:
