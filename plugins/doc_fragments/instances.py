@@ -106,7 +106,7 @@ options:
     default: 8
   retries:
     description:
-      - How often a server that comes up in ERROR is removed and made again.
+      - How often a server that comes up in ERROR is removed and made again, as is one that vanishes before it is up.
       - Also how often a server that doesn't get into the state asked for is told again.
     type: int
     default: 1
