@@ -166,7 +166,8 @@ class Waiting:
             if pace.elapsed > self.timeout:
                 for student, way in list(self.on_the_way.items()):
                     wanted = way.goal.statuses[0] if way.goal else "up"
-                    state = "; ".join(filter(None, (self._state_of(student), way.refusal)))
+                    leaving = f"{', '.join(sorted(way.given_up))} is not gone yet" if way.given_up else ""
+                    state = "; ".join(filter(None, (self._state_of(student), way.refusal, leaving)))
                     self._give_up(student, f"not {wanted} after {self.timeout} s ({state}); run again to wait on")
 
     def _leave_to_others(self, servers: dict[str, Server]) -> None:

@@ -178,18 +178,40 @@ def test_the_request_of_a_plain_server_has_nothing_of_that(server, pauses):
     assert body["server"]["security_groups"] == [{"name": "sg-1"}]
 
 
+def two_of_ada(status="ACTIVE"):
+    """The server of another run, this run's own, and grace's."""
+    older = server_body("ada", status, "theirs", created="2026-01-01T00:00:00Z")
+    own = server_body("ada", status, created="2026-01-01T00:00:01Z")
+    return older, own, server_body("grace", created="2026-01-01T00:00:01Z")
+
+
+THEIRS = (200, {"ports": [port("ada", "theirs"), port("grace")]})
+
+
 def test_of_two_runs_the_older_server_is_taken_and_ones_own_removed(server, pauses):
-    older = server_body("ada", "BUILD", "theirs", created="2026-01-01T00:00:00Z")
-    own = server_body("ada", "BUILD", created="2026-01-01T00:00:01Z")
-    grace = server_body("grace", created="2026-01-01T00:00:01Z")
-    ports = (200, {"ports": [port("ada", "theirs"), port("grace")]})
+    older, own, grace = two_of_ada("BUILD")
     up = poll({**older, "status": "ACTIVE"}, grace)
-    results, told = run(server, *MADE, poll(own, older, grace), (204, ""), ports, *ADDRESSES, up)
+    results, told = run(server, *MADE, poll(own, older, grace), (204, ""), THEIRS, *ADDRESSES, up)
     assert [path for method, path, _body in server.seen if method == "DELETE"] == ["/compute/v2.1/servers/server-ada"]
     assert results["ada"].server.id == "theirs"
     assert results["ada"].done == ["create floating IP for demo-ada"]
     assert posted(server, "/floatingips")[0]["floatingip"]["port_id"] == "port-theirs"
     assert told[0] == "ada: another run has made the server (theirs); its own is removed again"
+
+
+def test_a_run_that_gives_way_ends_when_its_own_server_is_gone(server, pauses):
+    """Nova may show a server whose deletion it has accepted as if it stayed."""
+    older, own, grace = two_of_ada()
+    answers = [poll(own, older, grace), (204, ""), THEIRS, *ADDRESSES, poll(own, older, grace), poll(older, grace)]
+    results, told = run(server, *MADE, *answers)
+    assert (results["ada"].error, results["ada"].server.id) == (None, "theirs")
+    assert told[-1].startswith("ada: ACTIVE")
+
+
+def test_when_ones_own_server_does_not_go_that_is_said(server, pauses):
+    results, _told = run(server, *MADE, poll(*two_of_ada()), (204, ""), THEIRS, *ADDRESSES, timeout=0)
+    told = "not up after 0 s (ACTIVE, None; server-ada is not gone yet); run again to wait on"
+    assert results["ada"].error == told
 
 
 def test_of_two_runs_the_older_server_stays(server, pauses):
