@@ -28,7 +28,11 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.desired import Co
 from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import CohortState, Port, Server
 from ansible_collections.ouseful.coursevm.plugins.module_utils.ownership import marker, owner_of_marker, tags
 from ansible_collections.ouseful.coursevm.plugins.module_utils.plan import Action, Plan
-from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_instances import port_of, sorted_servers
+from ansible_collections.ouseful.coursevm.plugins.module_utils.plan_instances import (
+    create_floating_ip,
+    port_of,
+    sorted_servers,
+)
 from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import GOALS, RECORDED, REQUESTS, next_status
 from ansible_collections.ouseful.coursevm.plugins.module_utils.waiting import OnTheWay, Outcome, Waiting
 
@@ -74,7 +78,8 @@ class Apply:
         self.concurrency = concurrency
         self.retries = retries
         self.wanted = {instance.student: instance for instance in desired.instances}
-        self.waiting = Waiting(cloud, desired.cohort, outcomes, timeout=timeout, concurrency=concurrency, tell=tell)
+        how = {"timeout": timeout, "concurrency": concurrency, "tell": tell}
+        self.waiting = Waiting(cloud, desired.cohort, outcomes, **how, on_left_to_others=self._share_floating_ip)
         self.used_up: dict[str, CloudError] = {}  # kinds of resource whose quota is used up
         self.unbound: dict[str, Action] = {}  # what is planned for floating IPs and awaits a port
         self.gone: dict[str, CloudError] = {}  # what Neutron said where that port was gone
@@ -240,6 +245,23 @@ class Apply:
         answer = self.cloud.put("network", f"/floatingips/{action.id}", {"floatingip": {"port_id": port.id}})
         self._note_floating_ip(action.student, answer["floatingip"])
 
+    def _bind_again(self, student: str) -> None:
+        """Have the floating IP follow from the port of the server before."""
+        self.binding.wait()
+        address = self.outcomes[student].floating_ip
+        if address:
+            self.unbound[student] = Action("bind", "floating IP", address.name, student, address.id)
+
+    def _share_floating_ip(self, student: str) -> None:
+        """Have one for the server that another run has made: whichever of the two makes it first, not both."""
+        self._bind_again(student)
+        outcome, create = self.outcomes[student], create_floating_ip(self.wanted[student])
+        if str(create) in outcome.done:
+            self.cloud.delete("network", f"/floatingips/{outcome.floating_ip.id}")
+            outcome.done.remove(str(create))
+            outcome.floating_ip = None
+            self.unbound[student] = create
+
     # Servers
 
     def _create_server(self, action: Action) -> None:
@@ -277,9 +299,9 @@ class Apply:
         cohort, body = self.desired.cohort, self._server_body(instance)
 
         def look() -> dict[str, Any] | None:
-            found = observed.servers(self.cloud, cohort)
-            own = next((server for server in found if server.owner.student == instance.student), None)
-            return {"server": {"id": own.id}} if own else None
+            found = [one for one in observed.servers(self.cloud, cohort) if one.owner.student == instance.student]
+            # The youngest: an older one may be another run's, to which this one's has to give way
+            return {"server": {"id": found[-1].id}} if found else None
 
         return create_once(self.cloud, "compute", "/servers", body, look)["server"]["id"]
 
@@ -320,10 +342,7 @@ class Apply:
 
     def _make_again(self, instance: Instance) -> str:
         server_id = self._post_server(instance)
-        self.binding.wait()
-        address = self.outcomes[instance.student].floating_ip
-        if address:  # it was on the port of the one before
-            self.unbound[instance.student] = Action("bind", "floating IP", address.name, instance.student, address.id)
+        self._bind_again(instance.student)
         return server_id
 
     def _ask(self, student: str, verb: str) -> None:
@@ -339,7 +358,7 @@ class Apply:
         last_change = moment(server.updated_at) if server.updated_at else self.cloud.now()
 
         def look() -> dict[str, Any] | None:
-            listed = self.cloud.list("compute", f"{path}/os-instance-actions", "instanceActions")
+            listed = observed.recorded_actions(self.cloud, server.id)
             return next(
                 (one for one in listed if one["action"] == recorded and moment(one["start_time"]) >= last_change), None
             )

@@ -307,6 +307,15 @@ def servers(cloud: Cloud, cohort_name: str, changed_since: str | None = None) ->
     return tuple(sorted((server(body) for body in bodies), key=by_age))
 
 
+def recorded_actions(cloud: Cloud, server_id: str) -> list[dict[str, Any]]:
+    """What Nova was asked to do with a server, the latest first, with ``action`` and ``start_time``.
+
+    Nothing of one that is gone, or has no host yet.
+    """
+    answer = cloud.get("compute", f"/servers/{server_id}/os-instance-actions", missing_ok=True)
+    return answer.get("instanceActions", [])
+
+
 def by_age(server: Server) -> tuple[str, str]:
     """Sorts servers: whoever has to choose one of two chooses the same as everyone else."""
     return server.created_at, server.id

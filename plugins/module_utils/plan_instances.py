@@ -76,6 +76,11 @@ def port_of(server_id: str, ports: Iterable[seen.Port], network_id: str | None) 
     return next((port for port in own if port.network_id == network_id), own[0] if own else None)
 
 
+def create_floating_ip(instance: want.Instance) -> Action:
+    """The step that makes a floating IP for a student's server."""
+    return Action("create", "floating IP", f"for {instance.name}", instance.student)
+
+
 def _remove(students: list[str], state: seen.CohortState, actions: list[Action]) -> None:
     for kind, resources in (("floating IP", state.floating_ips), ("server", state.servers)):
         for student in students:
@@ -129,7 +134,7 @@ class _Student:
         """Why nothing can be done for this student; None when something can."""
         if len(self.servers) > 1:
             ids = ", ".join(server.id for server in self.servers)
-            mend = "if no other run is at work, remove all but one"
+            mend = "if no other run is at work, remove all but the first"
             return f"there are {len(self.servers)} servers tagged as this student's: {ids}; {mend}"
         if self.desired.makes and self.server is None:
             for name, resource_id, owner in self.state.strangers:
@@ -325,7 +330,7 @@ class _Student:
         if self.addresses:
             address = self.addresses[0]
             return [self._action("bind", "floating IP", address.name, id=address.id, note=f"to {self.wanted.name}")]
-        return [self._action("create", "floating IP", f"for {self.wanted.name}")]
+        return [create_floating_ip(self.wanted)]
 
     # What is only reported
 

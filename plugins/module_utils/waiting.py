@@ -17,7 +17,7 @@ from ansible_collections.ouseful.coursevm.plugins.module_utils.cloud import Clou
 from ansible_collections.ouseful.coursevm.plugins.module_utils.concurrency import concurrently
 from ansible_collections.ouseful.coursevm.plugins.module_utils.faults import explain, is_quota
 from ansible_collections.ouseful.coursevm.plugins.module_utils.followed import Followed
-from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import FloatingIP, Server
+from ansible_collections.ouseful.coursevm.plugins.module_utils.observed import FloatingIP, Server, recorded_actions
 from ansible_collections.ouseful.coursevm.plugins.module_utils.pace import Pace
 from ansible_collections.ouseful.coursevm.plugins.module_utils.transitions import CONFIRM, RESIZED, Goal
 
@@ -78,7 +78,10 @@ class OnTheWay:
 
 
 class Waiting:
-    """Keeps ``outcomes`` up with what the polls say; ``timeout`` (seconds) is for the whole cohort."""
+    """Keeps ``outcomes`` up with what the polls say; ``timeout`` (seconds) is for the whole cohort.
+
+    ``on_left_to_others`` is given the student whose server is another run's from then on.
+    """
 
     def __init__(
         self,
@@ -89,6 +92,7 @@ class Waiting:
         timeout: int,
         concurrency: int,
         tell: Callable[[str], None],
+        on_left_to_others: Callable[[str], None],
     ) -> None:
         self.cloud = cloud
         self.cohort = cohort
@@ -96,6 +100,7 @@ class Waiting:
         self.timeout = timeout
         self.concurrency = concurrency
         self.tell = tell
+        self.on_left_to_others = on_left_to_others
         self.on_the_way: dict[str, OnTheWay] = {}
 
     def fail(self, student: str, reason: str) -> None:
@@ -175,16 +180,16 @@ class Waiting:
 
         Nova keeps neither names nor tags unique. The polls have the oldest server first, and for every run the same.
         """
-        oldest: dict[str, Server] = {}
-        for server in servers.values():
-            if server.task_state != "deleting" and (server.status != "ERROR" or server.launched):
-                oldest.setdefault(server.owner.student, server)
         for student, way in list(self.on_the_way.items()):
-            rival = oldest.get(student)
-            if not way.made_by or way.server_id not in servers or rival is None or rival.id == way.server_id:
+            if not way.made_by:
+                continue
+            same = [server for server in servers.values() if server.owner.student == student]
+            rival = next((server for server in same if self._may_stay(server, way)), None)
+            if rival is None or rival.id == way.server_id:
                 continue
             try:
                 self.cloud.delete("compute", f"/servers/{way.server_id}")
+                self.on_left_to_others(student)
             except CloudError as error:
                 self._give_up(student, f"another run has made server {rival.id}; remove this run's own: {error}")
                 continue
@@ -192,6 +197,18 @@ class Waiting:
             self.tell(f"{student}: another run has made the server ({rival.id}); its own is removed again")
             way.given_up.add(way.server_id)
             way.server_id, way.made_by, way.leaving = rival.id, None, False
+
+    def _may_stay(self, server: Server, way: OnTheWay) -> bool:
+        """Whether the server may be the one that stays of several.
+
+        Not one that never came up: its maker makes another. Nor one that is to go, which shows in what was asked of it
+        only: whoever builds it may write over the mark of its deletion.
+        """
+        if server.task_state == "deleting" or (server.status == "ERROR" and not server.launched):
+            return False
+        if server.id == way.server_id or server.id in way.given_up:
+            return server.id == way.server_id
+        return all(one["action"] != "delete" for one in recorded_actions(self.cloud, server.id))
 
     def _state_of(self, student: str) -> str:
         server = self.outcomes[student].server
@@ -218,7 +235,7 @@ class Waiting:
             way.asked = way.asked or "rebuild"  # by a request whose answer was lost, or by another run
         if status == "ERROR" and not way.may_ask(status):
             self._handle_error(student, server)
-        elif status == "BUILD" or way.given_up or (way.goal and way.is_underway(server)):
+        elif way.given_up or self._is_busy(way, server):
             return False
         elif way.is_there(server):
             self._arrive(student, server)
@@ -228,11 +245,16 @@ class Waiting:
             self._give_up(student, _where_it_stays(way, server))
         return False
 
+    @staticmethod
+    def _is_busy(way: OnTheWay, server: Server) -> bool:
+        is_underway = way.goal is not None and way.is_underway(server)
+        return is_underway or server.status == "BUILD" or server.task_state == "deleting"
+
     def _is_made_again(self, student: str) -> bool:
-        """Whether to make the server again that has vanished: of two runs that meet one in ERROR, both remove it."""
-        way = self.on_the_way[student]
+        """Whether to make the server again that has vanished: another run's, which may have met it in ERROR, too."""
+        way, last_seen = self.on_the_way[student], self.outcomes[student].server
         vanished = "the server vanished while it was waited for: somebody or the cloud removed it"
-        if way.make is None or way.tries <= 0:
+        if way.make is None or way.made_by or way.tries <= 0 or (last_seen and last_seen.launched):
             self._give_up(student, vanished)
             return False
         self.tell(f"{student}: {vanished}; making it again")
@@ -255,8 +277,8 @@ class Waiting:
     def _handle_error(self, student: str, server: Server) -> None:
         way = self.on_the_way[student]
         reason = explain(server.fault)
-        if way.make is None or way.tries <= 0 or is_quota(server.fault):
-            how = "went into ERROR" if way.goal else "came up in ERROR"
+        if way.make is None or way.tries <= 0 or server.launched or is_quota(server.fault):
+            how = "went into ERROR" if way.goal or server.launched else "came up in ERROR"
             self._give_up(student, f"the server {how}: {reason}")
             return
         self.tell(f"{student}: ERROR ({reason}); removing it and trying again")

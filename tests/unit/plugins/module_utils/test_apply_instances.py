@@ -186,12 +186,13 @@ def two_of_ada(status="ACTIVE"):
 
 
 THEIRS = (200, {"ports": [port("ada", "theirs"), port("grace")]})
+ASKED = (200, {"instanceActions": [{"action": "create"}]})
 
 
 def test_of_two_runs_the_older_server_is_taken_and_ones_own_removed(server, pauses):
     older, own, grace = two_of_ada("BUILD")
     up = poll({**older, "status": "ACTIVE"}, grace)
-    results, told = run(server, *MADE, poll(own, older, grace), (204, ""), THEIRS, *ADDRESSES, up)
+    results, told = run(server, *MADE, poll(own, older, grace), ASKED, (204, ""), THEIRS, *ADDRESSES, up)
     assert [path for method, path, _body in server.seen if method == "DELETE"] == ["/compute/v2.1/servers/server-ada"]
     assert results["ada"].server.id == "theirs"
     assert results["ada"].done == ["create floating IP for demo-ada"]
@@ -202,14 +203,22 @@ def test_of_two_runs_the_older_server_is_taken_and_ones_own_removed(server, paus
 def test_a_run_that_gives_way_ends_when_its_own_server_is_gone(server, pauses):
     """Nova may show a server whose deletion it has accepted as if it stayed."""
     older, own, grace = two_of_ada()
-    answers = [poll(own, older, grace), (204, ""), THEIRS, *ADDRESSES, poll(own, older, grace), poll(older, grace)]
+    answers = [
+        poll(own, older, grace),
+        ASKED,
+        (204, ""),
+        THEIRS,
+        *ADDRESSES,
+        poll(own, older, grace),
+        poll(older, grace),
+    ]
     results, told = run(server, *MADE, *answers)
     assert (results["ada"].error, results["ada"].server.id) == (None, "theirs")
     assert told[-1].startswith("ada: ACTIVE")
 
 
 def test_when_ones_own_server_does_not_go_that_is_said(server, pauses):
-    results, _told = run(server, *MADE, poll(*two_of_ada()), (204, ""), THEIRS, *ADDRESSES, timeout=0)
+    results, _told = run(server, *MADE, poll(*two_of_ada()), ASKED, (204, ""), THEIRS, *ADDRESSES, timeout=0)
     told = "not up after 0 s (ACTIVE, None; server-ada is not gone yet); run again to wait on"
     assert results["ada"].error == told
 
@@ -385,7 +394,8 @@ def test_a_server_made_again_gives_way_to_the_older_one_of_another_run(server, p
     theirs = server_body("ada", "BUILD", "theirs", created="2026-01-01T00:00:01Z")
     second = server_body("ada", "BUILD", "second", created="2026-01-01T00:00:02Z")
     up = poll({**theirs, "status": "ACTIVE"})
-    answers = [poll(broken), (204, ""), poll(), made("ada", "second"), poll(theirs, second), (204, ""), up]
+    answers = [poll(broken), (204, ""), poll(), made("ada", "second")]
+    answers += [poll(theirs, second), ASKED, (204, ""), up]
     outcome = move(server, "present", *answers, status="BUILD")
     assert (outcome.error, outcome.server.id, outcome.done) == (None, "theirs", [])
     deleted = [path.rpartition("/")[2] for method, path, _body in server.seen if method == "DELETE"]

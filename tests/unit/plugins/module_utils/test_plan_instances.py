@@ -285,7 +285,7 @@ def test_what_was_made_twice_and_never_ran_is_removed():
     second = replace(up(created_at="2026-01-01T00:00:01Z", status="BUILD", launched=False), id="t")
     assert in_words("present", first, second) == ["- delete server demo-ada (made twice)"]
     (refusal,) = in_words("present", first, replace(second, status="ACTIVE", launched=True))
-    mend = "if no other run is at work, remove all but one"
+    mend = "if no other run is at work, remove all but the first"
     assert refusal == f"! ada: there are 2 servers tagged as this student's: s, t; {mend}"
 
 
