@@ -106,7 +106,7 @@ options:
     default: 8
   retries:
     description:
-      - How often a server that comes up in ERROR is removed and made again, as is one that vanishes before it is up.
+      - How often a server that comes up in ERROR is removed and made again; also one of another run's that vanishes.
       - Also how often a server that doesn't get into the state asked for is told again.
     type: int
     default: 1

@@ -55,8 +55,8 @@ class Apply:
     """Carries out a plan.
 
     ``outcomes`` is kept up with what is done. ``tell`` takes lines about the progress. ``timeout`` (seconds) is for the
-    whole cohort to come up, ``retries`` how often a server that comes up in ERROR, or vanishes, is made again, or asked
-    again for a status it doesn't get to.
+    whole cohort to come up, ``retries`` how often a server that comes up in ERROR, or another run's that vanishes, is
+    made again, or asked again for a status it doesn't get to.
     """
 
     def __init__(

@@ -223,6 +223,52 @@ def test_when_ones_own_server_does_not_go_that_is_said(server, pauses):
     assert results["ada"].error == told
 
 
+LAUNCHED = {"OS-SRV-USG:launched_at": "2026-01-01T00:01:00.000000"}
+
+
+def test_a_server_of_another_run_that_ran_is_not_removed_while_ones_own_goes(server, pauses):
+    older, own, grace = two_of_ada()
+    broken = poll(own, {**older, **LAUNCHED, "status": "ERROR", "fault": {"message": "Disk full."}}, grace)
+    results, _told = run(server, *MADE, poll(own, older, grace), ASKED, (204, ""), THEIRS, *ADDRESSES, broken)
+    assert results["ada"].error.startswith("the server went into ERROR: Disk full")
+    assert [path for method, path, _body in server.seen if method == "DELETE"] == ["/compute/v2.1/servers/server-ada"]
+
+
+def test_a_server_of_another_run_that_is_to_go_is_not_taken(server, pauses):
+    """Whoever builds it may have written over the mark of its deletion; that it was asked for is recorded."""
+    older, own, grace = two_of_ada()
+    to_go = (200, {"instanceActions": [{"action": "delete"}, {"action": "create"}]})
+    results, _told = run(server, *MADE, poll(own, older, grace), to_go, PORTS, *ADDRESSES)
+    assert (results["ada"].error, results["ada"].server.id) == (None, "server-ada")
+    assert [method for method, _path, _body in server.seen if method == "DELETE"] == []
+
+
+def test_a_server_of_another_run_that_never_came_up_is_not_taken(server, pauses):
+    older, own, grace = two_of_ada()
+    broken = {**older, "status": "ERROR", "fault": {"message": "Disk full."}}
+    results, _told = run(server, *MADE, poll(own, broken, grace), PORTS, *ADDRESSES)
+    assert (results["ada"].error, results["ada"].server.id) == (None, "server-ada")
+
+
+def test_a_floating_ip_that_this_run_has_made_goes_before_another_runs_server_is_taken(server, pauses):
+    building, grace = server_body("ada", "BUILD", created="2026-01-01T00:00:00Z"), server_body("grace")
+    younger = server_body("ada", "BUILD", "theirs", created="2026-01-01T00:00:01Z")
+    broken = {**building, "status": "ERROR", "fault": {"message": "Disk full."}}
+    answers = [poll(building, grace), PORTS, *ADDRESSES, poll(broken, younger), ASKED, (204, ""), (204, "")]
+    taken = (409, {"NeutronError": {"message": "Cannot associate floating IP: the fixed IP already has one."}})
+    theirs = (200, {"floatingips": [address("ada") | {"id": "fip-theirs", "port_id": "port-theirs"}]})
+    answers += [(200, {"ports": [port("ada", "theirs")]}), taken, theirs, poll({**younger, "status": "ACTIVE"})]
+    results, _told = run(server, *MADE, *answers)
+    assert (results["ada"].error, results["ada"].floating_ip.id) == (None, "fip-theirs")
+    deleted = [path.rpartition("/")[2] for method, path, _body in server.seen if method == "DELETE"]
+    assert deleted == ["server-ada", "fip-ada"]
+
+
+def test_a_server_that_somebody_removes_is_not_made_again(server, pauses):
+    results, _told = run(server, *MADE, poll(server_body("grace")), (200, {"ports": [port("grace")]}), ADDRESSES[1])
+    assert results["ada"].error == "the server vanished while it was waited for: somebody or the cloud removed it"
+
+
 def test_of_two_runs_the_older_server_stays(server, pauses):
     own = server_body("ada", created="2026-01-01T00:00:00Z")
     younger = server_body("ada", "BUILD", "theirs", created="2026-01-01T00:00:01Z")
@@ -367,7 +413,7 @@ def move(server, wanted, *answers, status="ACTIVE", task=None, retries=1, timeou
         network="coursevm-demo",
         state=wanted,
     )
-    launched = {"OS-SRV-USG:launched_at": "2026-01-01T00:00:00"}
+    launched = {} if status == "BUILD" else LAUNCHED
     facts = {"image": {"id": "image-1"}, "metadata": {"mine": "kept"}, "OS-EXT-STS:task_state": task}
     there = observed.server(server_body("ada", status, **facts, **launched, **(body or {})))
     state = observed.CohortState("image-1", (there,), names=NAMES)
@@ -400,6 +446,12 @@ def test_a_server_made_again_gives_way_to_the_older_one_of_another_run(server, p
     assert (outcome.error, outcome.server.id, outcome.done) == (None, "theirs", [])
     deleted = [path.rpartition("/")[2] for method, path, _body in server.seen if method == "DELETE"]
     assert deleted == ["server-ada", "second"]
+
+
+def test_a_server_of_another_run_that_vanishes_is_made_again(server, pauses):
+    up = poll(server_body("ada", "ACTIVE", "second"))
+    outcome = move(server, "present", poll(), made("ada", "second"), up, status="BUILD")
+    assert (outcome.error, outcome.server.id, outcome.done) == (None, "second", ["create server demo-ada again"])
 
 
 def test_a_cloud_that_is_away_while_a_server_goes_is_waited_for(server, pauses):
