@@ -176,7 +176,7 @@ class Waiting:
                     self._give_up(student, f"not {wanted} after {self.timeout} s ({state}); run again to wait on")
 
     def _leave_to_others(self, servers: dict[str, Server]) -> None:
-        """Where another run has made the same server before this one did, take that one and remove its own.
+        """Where other runs have made the same server, keep the oldest that may stay; for another's, remove one's own.
 
         Nova keeps neither names nor tags unique. The polls have the oldest server first, and for every run the same.
         """
@@ -184,19 +184,19 @@ class Waiting:
             if not way.made_by:
                 continue
             same = [server for server in servers.values() if server.owner.student == student]
-            rival = next((server for server in same if self._may_stay(server, way)), None)
-            if rival is None or rival.id == way.server_id:
+            kept = next((server for server in same if self._may_stay(server, way)), None)
+            if kept is None or kept.id == way.server_id:
                 continue
             try:
                 self.cloud.delete("compute", f"/servers/{way.server_id}")
                 self.on_left_to_others(student)
             except CloudError as error:
-                self._give_up(student, f"another run has made server {rival.id}; remove this run's own: {error}")
+                self._give_up(student, f"another run has made server {kept.id}; remove this run's own: {error}")
                 continue
             self.outcomes[student].done.remove(way.made_by)
-            self.tell(f"{student}: another run has made the server ({rival.id}); its own is removed again")
+            self.tell(f"{student}: another run has made the server ({kept.id}); its own is removed again")
             way.given_up.add(way.server_id)
-            way.server_id, way.made_by, way.leaving = rival.id, None, False
+            way.server_id, way.made_by, way.leaving = kept.id, None, False
 
     def _may_stay(self, server: Server, way: OnTheWay) -> bool:
         """Whether the server may be the one that stays of several.
@@ -204,11 +204,11 @@ class Waiting:
         Not one that never came up: its maker makes another. Nor one that is to go, which shows in what was asked of it
         only: whoever builds it may write over the mark of its deletion.
         """
-        if server.task_state == "deleting" or (server.status == "ERROR" and not server.launched):
+        never_came_up = server.status == "ERROR" and not server.launched
+        if never_came_up or server.task_state == "deleting" or server.id in way.given_up:
             return False
-        if server.id == way.server_id or server.id in way.given_up:
-            return server.id == way.server_id
-        return all(one["action"] != "delete" for one in recorded_actions(self.cloud, server.id))
+        is_own = server.id == way.server_id
+        return is_own or all(one["action"] != "delete" for one in recorded_actions(self.cloud, server.id))
 
     def _state_of(self, student: str) -> str:
         server = self.outcomes[student].server
@@ -228,7 +228,7 @@ class Waiting:
                 self.outcomes[student].server = None
             return server is None
         if server is None:
-            return self._is_made_again(student)
+            return self._follow_vanished(student)
         self.outcomes[student].server = server
         status = server.status
         if status == "REBUILD" and way.goal:
@@ -250,8 +250,8 @@ class Waiting:
         is_underway = way.goal is not None and way.is_underway(server)
         return is_underway or server.status == "BUILD" or server.task_state == "deleting"
 
-    def _is_made_again(self, student: str) -> bool:
-        """Whether to make the server again that has vanished: another run's, which may have met it in ERROR, too."""
+    def _follow_vanished(self, student: str) -> bool:
+        """Give the student up, or True to make the server again: another run's, which may have met it in ERROR, too."""
         way, last_seen = self.on_the_way[student], self.outcomes[student].server
         vanished = "the server vanished while it was waited for: somebody or the cloud removed it"
         if way.make is None or way.made_by or way.tries <= 0 or (last_seen and last_seen.launched):

@@ -223,6 +223,15 @@ def test_when_ones_own_server_does_not_go_that_is_said(server, pauses):
     assert results["ada"].error == told
 
 
+def test_after_a_lost_answer_the_server_of_another_run_is_not_taken_for_ones_own(server, pauses):
+    """Its own would be nobody's, and stay."""
+    older, own, grace = two_of_ada()
+    answers = [(DROP,), poll(older, own), MADE[1], poll(older, own, grace), ASKED, (204, ""), THEIRS, *ADDRESSES]
+    results, _told = run(server, *answers, poll(older, grace))
+    assert (results["ada"].error, results["ada"].server.id) == (None, "theirs")
+    assert [path for method, path, _body in server.seen if method == "DELETE"] == ["/compute/v2.1/servers/server-ada"]
+
+
 LAUNCHED = {"OS-SRV-USG:launched_at": "2026-01-01T00:01:00.000000"}
 
 
